@@ -1,0 +1,96 @@
+# Zählwerk. `make help` lists the targets.
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson
+
+B    := build$(if $(SAN),/san)
+SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c)
+CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC)))
+BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
+UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
+SQL  := $(sort $(wildcard services/db-writer/migrations/*/*.sql))
+
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wstrict-prototypes \
+            -Wmissing-prototypes $(if $(WERROR),-Werror)
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 -fPIE $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),,-D_FORTIFY_SOURCE=2) \
+            -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) \
+            $(shell pkg-config --cflags $(PKGS))
+LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=address$(,)undefined)
+LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lpthread -lm
+, := ,
+
+all: $(BINS)
+
+help:
+	@echo 'make            build all programs into build/bin'
+	@echo 'make run        install what is needed, build, and run the whole system (README.md)'
+	@echo 'make test       install what is needed, build with sanitizers, run all tests'
+	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
+	@echo 'make bench      throughput of each stage as ratios against raw limits'
+	@echo 'make lint       clang-format, clang-tidy, cppcheck'
+	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
+	@echo 'make clean      remove build/'
+
+run:
+	@deploy/native/packages.sh run
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@deploy/native/run.sh
+
+test:
+	@deploy/native/packages.sh test
+	@tests/run.sh
+
+check: $(UNIT)
+	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
+
+tests: $(UNIT)
+
+bench:
+	@deploy/native/packages.sh test
+	@$(MAKE) --no-print-directory -j$$(nproc) all $B/test/bench
+	@tests/bench/bench.sh
+
+lint:
+	@deploy/native/packages.sh lint
+	@$(MAKE) --no-print-directory $B/gen/migrations.inc
+	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
+	    --suppress=missingIncludeSystem -D__GNUC__=12 -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) common services tests
+	printf '%s\n' $(SRC) | xargs -P$$(nproc) -n4 clang-tidy --quiet --warnings-as-errors='*' -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 README.md README.de.md CHANGELOG.md LICENSE server.env.example $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk/
+
+clean:
+	rm -rf build
+
+$B/core.a: $(CORE)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$B/bin/%: $B/services/%/main.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/test/%: $B/tests/unit/%.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+$B/test/bench: $B/tests/bench/bench.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# The SQL files become C string literals: {"sqlite", 1, "..."}, in the order of their numbers.
+$B/gen/migrations.inc: $(SQL) Makefile
+	@mkdir -p $(@D)
+	@for f in $(SQL); do n=$${f##*/}; d=$${f%/*}; printf '{"%s", %d,\n' "$${d##*/}" "$$(expr $${n%%-*} + 0)"; \
+	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$f; echo '},'; done > $@
+$B/services/db-writer/migrate.o: $B/gen/migrations.inc
+
+-include $(shell find $B -name '*.d' 2>/dev/null)
+.SECONDARY:
+.PHONY: all help run test check tests bench lint install clean

@@ -1,0 +1,318 @@
+#include "assembler.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apdu.h"
+#include "buf.h"
+#include "mbus.h"
+
+/* One link layer a line: each is one file beside mbus.c. */
+static enum link_result (*const layers[])(const uint8_t *, size_t, struct link_frame *) = {
+    mbus_check,
+};
+enum { LAYERS = sizeof layers / sizeof layers[0], OCTETS_MAX = 4 * APDU_MAX };
+
+struct assembler {
+    struct buf stream;     /* octets not yet known to be a frame */
+    int64_t stream_since;  /* arrival of its first octet */
+    struct buf octets;     /* link frames of the telegram under way; empty: none */
+    struct buf apdu;
+    int64_t since;         /* arrival of the telegram's first frame */
+    enum verdict verdict;  /* VERDICT_OK until a cause to reject it is known */
+    const char *detail;
+    unsigned fragments;
+    uint16_t address;
+};
+
+struct outlet {
+    assembler_emit *emit;
+    void *arg;
+};
+
+struct assembler *assembler_new(void)
+{
+    return calloc(1, sizeof(struct assembler));
+}
+
+void assembler_free(struct assembler *a)
+{
+    if (a == NULL)
+        return;
+    buf_free(&a->stream);
+    buf_free(&a->octets);
+    buf_free(&a->apdu);
+    free(a);
+}
+
+size_t assembler_pending(const struct assembler *a)
+{
+    return a->stream.len + a->octets.len;
+}
+
+static void spoil(struct assembler *a, enum verdict v, const char *detail)
+{
+    if (a->verdict == VERDICT_OK) {
+        a->verdict = v;
+        a->detail = detail;
+    }
+}
+
+/* Emit the telegram under way, complete or not, and be ready for the next. */
+static void finish(struct assembler *a, const struct outlet *out)
+{
+    struct telegram_octets t = {
+        .verdict = a->verdict,
+        .detail = a->detail,
+        .octets = a->octets.data,
+        .octets_len = a->octets.len,
+    };
+
+    if (a->octets.len == 0)
+        return;
+    if (a->verdict == VERDICT_OK) {
+        t.apdu = a->apdu.data;
+        t.apdu_len = a->apdu.len;
+    }
+    out->emit(out->arg, &t);
+    a->octets.len = a->apdu.len = 0;
+}
+
+static void give_up(struct assembler *a, const struct outlet *out)
+{
+    spoil(a, VERDICT_TRUNCATED, "the last fragment never came");
+    finish(a, out);
+}
+
+static void begin(struct assembler *a, int64_t since)
+{
+    a->since = since;
+    a->verdict = VERDICT_OK;
+    a->detail = "";
+    a->fragments = 0;
+}
+
+/* Add a frame's octets to the telegram under way; out of memory or bounds spoils it. */
+static void append(struct assembler *a, const uint8_t *octets, size_t len, const struct link_frame *f)
+{
+    a->fragments++;
+    if (a->octets.len + len > OCTETS_MAX || (f != NULL && a->apdu.len + f->len > APDU_MAX))
+        spoil(a, VERDICT_UNKNOWN_LAYOUT, "the telegram is longer than 4096 octets");
+    if (buf_add(&a->octets, octets, len) != 0 ||
+        (f != NULL && a->verdict == VERDICT_OK && buf_add(&a->apdu, f->data, f->len) != 0))
+        spoil(a, VERDICT_LOST_OCTETS, "out of memory");
+}
+
+static void take_frame(struct assembler *a,
+                       const uint8_t *octets,
+                       const struct link_frame *f,
+                       int64_t since,
+                       const struct outlet *out)
+{
+    bool under_way = a->octets.len > 0;
+    bool follows = under_way && f->sequence == (a->fragments & 0x0F);
+
+    if (f->sequence == 0 && !follows) {
+        give_up(a, out);
+        under_way = false;
+    }
+    if (!under_way) {
+        begin(a, since);
+        a->address = f->address;
+        if (f->sequence != 0)
+            spoil(a, VERDICT_SEQUENCE, "the first fragment is missing");
+    } else if (!follows) {
+        spoil(a, VERDICT_SEQUENCE, "a fragment is missing in between or came twice");
+    } else if (f->address != a->address) {
+        spoil(a, VERDICT_SEQUENCE, "a fragment is addressed to other SAPs than the first");
+    }
+    append(a, octets, f->size, f);
+    if (f->last)
+        finish(a, out);
+}
+
+/* True when all octets are what an idle line or a text tool leaves between frames. */
+static bool idle(const uint8_t *octets, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (octets[i] != 0 && memchr("\xFF\r\n\t ", octets[i], 5) == NULL)
+            return false;
+    return true;
+}
+
+/* Octets that begin like a frame but are none: a part of the telegram under way, or of a new one. */
+static void take_damaged(struct assembler *a,
+                         const uint8_t *octets,
+                         size_t len,
+                         enum verdict v,
+                         const char *detail,
+                         int64_t since,
+                         const struct outlet *out)
+{
+    uint8_t ci = len > 6 ? octets[6] : 0x0F;
+
+    if ((ci & 0x0F) == 0)
+        give_up(a, out);
+    if (a->octets.len == 0)
+        begin(a, since);
+    spoil(a, v, detail);
+    append(a, octets, len, NULL);
+    if ((ci & 0xF0) == 0x10)
+        finish(a, out);
+}
+
+static size_t find_start(const uint8_t *octets, size_t len)
+{
+    size_t at = 0;
+
+    while (at + 4 <= len && !(octets[at] == MBUS_START && octets[at + 3] == MBUS_START &&
+                              octets[at + 1] == octets[at + 2]))
+        at++;
+    return at + 4 <= len ? at : len;
+}
+
+static void take_noise(const uint8_t *octets, size_t len, const struct outlet *out)
+{
+    struct telegram_octets t = {
+        .verdict = VERDICT_NOT_A_FRAME, .detail = "", .octets = octets, .octets_len = len};
+
+    if (!idle(octets, len))
+        out->emit(out->arg, &t);
+}
+
+/* Why octets that begin like a frame are none; `span` of them stand before the next start or the end. */
+static enum verdict diagnose(const uint8_t *octets, size_t span, const char **detail)
+{
+    size_t size = (size_t)octets[1] + 6; /* 68 L L 68 and CS 16 around L octets */
+    struct link_frame f;
+
+    if (size < MBUS_OVERHEAD)
+        size += 256;
+    if (mbus_check(octets, span, &f) == LINK_FOREIGN) {
+        *detail = "the C or CI field is not one of a meter's fragment";
+        return VERDICT_SEQUENCE;
+    }
+    if (span >= size && octets[size - 1] == MBUS_STOP) {
+        *detail = "the frame's sum does not hold";
+        return VERDICT_CHECKSUM;
+    }
+    if (span < size && octets[span - 1] != MBUS_STOP) {
+        *detail = "the frame breaks off";
+        return VERDICT_TRUNCATED;
+    }
+    *detail = span < size ? "the frame is shorter than its length field says"
+                          : "no stop octet where the frame's length field puts it";
+    return VERDICT_LOST_OCTETS;
+}
+
+/*
+ * Octets of which it is now certain that no sound frame begins in them. Damaged frames are told by
+ * what stands at their start; what stands before the first is noise.
+ */
+static void take_wreck(struct assembler *a,
+                       const uint8_t *octets,
+                       size_t len,
+                       int64_t since,
+                       const struct outlet *out)
+{
+    size_t at = find_start(octets, len);
+
+    take_noise(octets, at, out);
+    while (at < len) {
+        size_t span = 4 + find_start(octets + at + 4, len - at - 4);
+        const char *detail;
+        enum verdict v = diagnose(octets + at, span, &detail);
+
+        take_damaged(a, octets + at, span, v, detail, since, out);
+        at += span;
+    }
+}
+
+static enum link_result check_any(const uint8_t *octets, size_t len, struct link_frame *f)
+{
+    enum link_result best = LINK_NOTHING;
+
+    for (size_t i = 0; i < LAYERS; i++) {
+        enum link_result r = layers[i](octets, len, f);
+
+        if (r < best)
+            best = r;
+        if (r == LINK_FRAME)
+            break;
+    }
+    return best;
+}
+
+/* Take every sound frame out of the stream; keep only a tail that may still become one. */
+static void scan(struct assembler *a, bool ended, int64_t now_ms, const struct outlet *out)
+{
+    const uint8_t *p = a->stream.data;
+    size_t len = a->stream.len, done = 0, keep = len;
+
+    for (size_t at = 0; at < len;) {
+        struct link_frame f;
+        enum link_result r = check_any(p + at, len - at, &f);
+
+        if (r == LINK_FRAME) {
+            take_wreck(a, p + done, at - done, a->stream_since, out);
+            take_frame(a, p + at, &f, done == 0 ? a->stream_since : now_ms, out);
+            at += f.size;
+            done = at;
+            keep = len;
+            continue;
+        }
+        if (r == LINK_INCOMPLETE && keep == len)
+            keep = at;
+        at++;
+    }
+    if (ended)
+        keep = len;
+    take_wreck(a, p + done, keep - done, a->stream_since, out);
+    if (keep > 0)
+        a->stream_since = now_ms;
+    buf_drop(&a->stream, keep);
+}
+
+int assembler_feed(struct assembler *a,
+                   const uint8_t *octets,
+                   size_t len,
+                   int64_t arrival_ms,
+                   assembler_emit *emit,
+                   void *arg)
+{
+    const struct outlet out = {emit, arg};
+
+    if (assembler_pending(a) == 0 && apdu_is_whole(octets, len)) {
+        struct telegram_octets t = {.detail = "",
+                                    .apdu = octets,
+                                    .apdu_len = len,
+                                    .octets = octets,
+                                    .octets_len = len};
+
+        emit(arg, &t);
+        return 0;
+    }
+    if (a->stream.len == 0)
+        a->stream_since = arrival_ms;
+    if (buf_add(&a->stream, octets, len) != 0)
+        return -ENOMEM;
+    scan(a, false, arrival_ms, &out);
+    return 0;
+}
+
+void assembler_expire(struct assembler *a, int64_t before_ms, assembler_emit *emit, void *arg)
+{
+    const struct outlet out = {emit, arg};
+
+    if (a->stream.len > 0 && a->stream_since < before_ms)
+        scan(a, true, a->stream_since, &out);
+    if (a->octets.len > 0 && a->since < before_ms && a->stream.len == 0)
+        give_up(a, &out);
+}
+
+void assembler_flush(struct assembler *a, assembler_emit *emit, void *arg)
+{
+    assembler_expire(a, INT64_MAX, emit, arg);
+}

@@ -1,0 +1,12 @@
+/* commands: what the command line `zaehlwerk` can do, one file each. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+/** Exit statuses (sysexits.h): 0, 64 usage, 65 the input cannot be decoded, 69, 78 configuration. */
+
+/** argv[0] is the command's own name. Each returns an exit status. */
+int command_decode(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_tail(int argc, char **argv);
+
+#endif

@@ -1,0 +1,38 @@
+/* zaehlwerk: the command line. */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "commands.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} commands[] = {
+    {"decode", command_decode, "decrypt frames with a key and print the readings"},
+};
+
+static int help(FILE *out, int status)
+{
+    fprintf(out, "usage: zaehlwerk COMMAND [OPTIONS]   (COMMAND --help tells more)\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp(name, "--version") == 0) {
+        puts("zaehlwerk " ZW_VERSION);
+        return EX_OK;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help(stdout, EX_OK);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return help(stderr, EX_USAGE);
+}
