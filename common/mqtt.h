@@ -39,15 +39,12 @@ struct mqtt;
  *            (clean start 0, expiry never).
  * filters    subscribed with QoS 1 after every CONNACK; NULL-terminated; NULL for none. Kept by
  *            reference.
- * will       topic of a retained "offline" last will, NULL for none; "online" is published there
- *            after every CONNACK.
  * Returns NULL out of memory or when paho refuses.
  */
 struct mqtt *mqtt_new(const struct mqtt_conf *conf,
                       const char *client_id,
                       bool persistent,
                       const char *const *filters,
-                      const char *will,
                       const struct mqtt_handler *handler);
 
 /**

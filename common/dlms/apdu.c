@@ -18,15 +18,17 @@ static const uint8_t *octet_string(struct cursor *in, size_t *len)
 /* The fields between DD and the ciphered service. */
 static enum verdict general_header(struct cursor *in, struct apdu *out, const char **detail)
 {
+    const uint8_t *title;
     size_t len, title_len;
 
     out->header = in->at;
     octet_string(in, &len); /* transaction-id */
-    out->title = octet_string(in, &title_len);
+    title = octet_string(in, &title_len);
     octet_string(in, &len); /* recipient system title */
     octet_string(in, &len); /* date-time */
     octet_string(in, &len); /* other information */
     out->header_len = (size_t)(in->at - out->header);
+    out->title = title_len == SYSTEM_TITLE_OCTETS ? title : NULL;
     if (cursor_u8(in) != 0) { /* key-info present: only the identified key (unicast, broadcast) */
         if (cursor_u8(in) != 0)
             return fail(detail, VERDICT_UNKNOWN_LAYOUT, "general-ciphering with a session key");
@@ -40,8 +42,9 @@ static enum verdict general_header(struct cursor *in, struct apdu *out, const ch
 static enum verdict glo_header(struct cursor *in, struct apdu *out, const char **detail)
 {
     size_t title_len;
+    const uint8_t *title = octet_string(in, &title_len);
 
-    out->title = octet_string(in, &title_len);
+    out->title = title_len == SYSTEM_TITLE_OCTETS ? title : NULL;
     if (in->err == 0 && title_len != SYSTEM_TITLE_OCTETS)
         return fail(detail, VERDICT_UNKNOWN_LAYOUT, "the system title has not 8 octets");
     return VERDICT_OK;
@@ -57,10 +60,12 @@ static enum verdict ciphered_service(struct cursor *in, struct apdu *out, const 
         return fail(detail, VERDICT_LOST_OCTETS, "the APDU is not as long as its header says");
     out->security_control = cursor_u8(in);
     out->counter = (uint32_t)cursor_be(in, 4);
+    if (in->err != 0)
+        return fail(detail, VERDICT_LOST_OCTETS, "the APDU is shorter than its own header");
     if ((out->security_control & ~(SC_AUTHENTICATED | 0x01)) != SC_ENCRYPTED)
         return fail(detail, VERDICT_UNKNOWN_LAYOUT, "security control is not 20, 21, 30 or 31");
     tag_len = (out->security_control & SC_AUTHENTICATED) != 0 ? TAG_OCTETS : 0;
-    if (in->err != 0 || cursor_left(in) < tag_len)
+    if (cursor_left(in) < tag_len)
         return fail(detail, VERDICT_LOST_OCTETS, "the APDU is shorter than its own header");
     out->body_len = cursor_left(in) - tag_len;
     out->body = cursor_take(in, out->body_len);

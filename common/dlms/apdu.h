@@ -40,7 +40,8 @@ struct apdu {
  * (DLMS UA Green Book, 9.2.7 and 9.5). Security control 20, 21 (encrypted) and 30, 31 (encrypted and
  * authenticated): suite 0 and 1 use the same AES-128-GCM.
  *
- * VERDICT_OK fills out. Else out is undefined and *detail (a static phrase) says more:
+ * VERDICT_OK fills out. Else only out->ciphered and out->title (NULL unless it was found whole) are
+ * defined, and *detail (a static phrase) says more:
  * VERDICT_LOST_OCTETS when a length does not match what is there, VERDICT_UNKNOWN_LAYOUT for other
  * tags, suites and keys by agreement.
  */

@@ -145,9 +145,13 @@ static int described(const struct walk *w, struct cursor *type, struct cursor *i
     rc = w->visit(w->arg, &node);
     element = *type;
     for (size_t i = 0; i < node.count && rc == 0; i++) {
+        const uint8_t *before = in->at;
+
         if (tag == AXDR_ARRAY)
             *type = element;
         rc = described(w, type, in, depth + 1);
+        if (rc == 0 && tag == AXDR_ARRAY && in->at == before) /* never end */
+            rc = in->err = -EPROTO;
     }
     if (tag == AXDR_ARRAY && rc == 0) {
         *type = element;

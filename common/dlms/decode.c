@@ -62,6 +62,8 @@ static enum verdict decode_ciphered(struct gcm *gcm,
         return VERDICT_WRONG_KEY;
     }
     r = notification_read(plain, apdu->body_len, out, detail);
+    if (rc == 0 && apdu->tag != NULL) /* the tag holds: key and octets are right */
+        return r == NOTIFICATION_OK ? VERDICT_OK : VERDICT_UNKNOWN_LAYOUT;
     if (r == NOTIFICATION_NOISE)
         return VERDICT_WRONG_KEY;
     if (r == NOTIFICATION_BROKEN)
@@ -87,14 +89,13 @@ enum verdict decode_apdu(struct gcm *gcm,
 
     memset(out, 0, sizeof *out);
     out->counter = -1;
-    if (apdu.ciphered && apdu.title != NULL) {
+    if (apdu.ciphered && apdu.title != NULL)
         hex_encode(apdu.title, SYSTEM_TITLE_OCTETS, out->meter);
-        out->counter = apdu.counter;
-    }
     if (v != VERDICT_OK)
         return v;
     if (!apdu.ciphered)
         return decode_plain(&apdu, out, detail);
+    out->counter = apdu.counter;
     keys = lookup(lookup_arg, apdu.title);
     if (keys == NULL || !keys->has_key) {
         *detail = "";

@@ -31,8 +31,9 @@ typedef const struct decode_keys *decode_lookup(void *arg,
  *
  * Without a tag (security control 20, 21) the decoder's strictness is the check: no header after
  * decryption is VERDICT_WRONG_KEY, a header followed by octets that do not decode is
- * VERDICT_LOST_OCTETS. With a tag that fails: VERDICT_TAG when the plaintext decodes all the same,
- * else VERDICT_WRONG_KEY.
+ * VERDICT_LOST_OCTETS. With a tag that fails it is VERDICT_TAG when the plaintext decodes all the
+ * same, else as without a tag. With a tag that holds, what does not decode is
+ * VERDICT_UNKNOWN_LAYOUT.
  *
  * A plain telegram names no system title; its meter id is the first 8 octets of the SHA-256 of
  * "zaehlwerk:" and its meter number, as 16 hex digits, and its counter is -1.

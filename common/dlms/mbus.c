@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { HEAD = 4, BODY_HEAD = 5, TAIL = 2 }; /* 68 L L 68; C A CI STSAP DTSAP; CS 16 */
+enum { DATA_MAX = MBUS_FRAME_MAX - MBUS_OVERHEAD };
 
 static uint8_t sum(const uint8_t *p, size_t n)
 {
@@ -80,7 +81,7 @@ size_t mbus_write(uint8_t *out,
         MBUS_START, (uint8_t)body, (uint8_t)body,           MBUS_START,      0x53,
         0xFF,       ci,            (uint8_t)(address >> 8), (uint8_t)address};
 
-    if (body > 511 || room < len + MBUS_OVERHEAD)
+    if (len > DATA_MAX || room < len + MBUS_OVERHEAD)
         return 0;
     memcpy(out, head, sizeof head);
     memcpy(out + sizeof head, data, len);

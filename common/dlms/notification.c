@@ -27,6 +27,7 @@ struct walk {
     enum field field; /* of the last value */
     bool has_field;   /* false: the last value is none that is known */
     enum obis_role role;
+    int8_t base;              /* power of ten of the last value's mantissa before its scaler */
     int8_t scaler;
     bool first;               /* no leaf seen yet */
     bool has_clock;           /* the body's clock was found */
@@ -76,20 +77,20 @@ static int take_value(struct walk *w, const struct axdr_node *node)
         take_clock(w, node->octets);
     else if (w->role == OBIS_NUMBER && node->kind == AXDR_OCTETS)
         take_number(w, node->octets, node->len);
-    else if (w->role == OBIS_FIELD && node->kind == AXDR_NUMBER) {
+    else if (w->role == OBIS_FIELD && (node->kind == AXDR_NUMBER || node->kind == AXDR_REAL)) {
+        bool real = node->kind == AXDR_REAL;
+
         if (q->present)
             return refuse(w, "the same register twice");
-        *q = (struct quantity){
-            .present = true,
-            .mantissa = node->number,
-            .scaler = obis_default_scaler(w->version, w->version_len, w->field),
-        };
-        w->has_field = true;
-    } else if (w->role == OBIS_FIELD && node->kind == AXDR_REAL) {
-        if (!isfinite(node->real) || fabs(node->real) > 1e15)
+        if (real && (!isfinite(node->real) || fabs(node->real) > 1e15))
             return refuse(w, "a floating-point register out of range");
         *q = (struct quantity){
-            .present = true, .mantissa = llround(node->real * 1000), .scaler = -3};
+            .present = true,
+            .mantissa = real ? llround(node->real * 1000) : node->number,
+            .scaler = real ? -3 : obis_default_scaler(w->version, w->version_len, w->field),
+        };
+        w->has_field = true;
+        w->base = real ? -3 : 0;
     }
     return 0;
 }
@@ -104,7 +105,7 @@ static int take_unit(struct walk *w, int64_t unit)
         return refuse(w, "a register in another unit than its OBIS code means");
     if (w->scaler < -SCALER_MAX || w->scaler > SCALER_MAX)
         return refuse(w, "a scaler beyond 10^9");
-    w->out->values[w->field].scaler = w->scaler;
+    w->out->values[w->field].scaler = (int8_t)(w->base + w->scaler);
     return 0;
 }
 
@@ -161,6 +162,9 @@ static int visit_leaf(struct walk *w, const struct axdr_node *node)
         rc = 0;
     } else if (w->place == IN_UNIT && node->tag == AXDR_ENUM) {
         rc = take_unit(w, node->number);
+    } else if (w->has_field && (w->place == IN_UNIT ||
+                                (w->place == IN_SCALER && node->kind == AXDR_NUMBER))) {
+        rc = refuse(w, "a scaler or unit of another type");
     } else {
         rc = take_bare(w, node);
     }
@@ -215,6 +219,15 @@ static bool has_values(const struct reading *r)
     return false;
 }
 
+/* DSMR is text from end to end; a wrong key makes a slash at the start in one telegram of 256. */
+static bool is_dsmr(const uint8_t *octets, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((octets[i] < ' ' && octets[i] != '\r' && octets[i] != '\n') || octets[i] > '~')
+            return false;
+    return len > 0 && octets[0] == '/';
+}
+
 enum notification_result notification_read(const uint8_t *octets,
                                            size_t len,
                                            struct reading *out,
@@ -231,10 +244,11 @@ enum notification_result notification_read(const uint8_t *octets,
     memset(out->values, 0, sizeof out->values);
     *detail = "";
     if (!read_header(&in, out)) {
-        *detail = len > 0 && octets[0] == '/'
-                      ? "a DSMR P1 telegram: this meter has another interface (T210-D-r)"
-                      : "no data-notification header";
-        return len > 0 && octets[0] == '/' ? NOTIFICATION_UNKNOWN : NOTIFICATION_NOISE;
+        bool dsmr = is_dsmr(octets, len);
+
+        *detail = dsmr ? "a DSMR P1 telegram: this meter has another interface (T210-D-r)"
+                       : "no data-notification header";
+        return dsmr ? NOTIFICATION_UNKNOWN : NOTIFICATION_NOISE;
     }
     rc = axdr_walk(&in, visit, &w);
     if (rc == -ENOTSUP) {

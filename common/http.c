@@ -1,0 +1,187 @@
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "svc.h"
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct svc *svc;
+    int64_t started;
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection,
+                              unsigned status,
+                              const char *type,
+                              char *text,
+                              size_t len)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+    enum MHD_Result rc;
+
+    if (response == NULL) {
+        free(text);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    rc = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return rc;
+}
+
+static void print_metrics(const struct http *h, FILE *out)
+{
+    fprintf(out,
+            "# HELP zaehlwerk_build_info The running version.\n"
+            "# TYPE zaehlwerk_build_info gauge\n"
+            "zaehlwerk_build_info{service=\"%s\",version=\"%s\"} 1\n"
+            "# HELP process_start_time_seconds Start of the process since the epoch.\n"
+            "# TYPE process_start_time_seconds gauge\n"
+            "process_start_time_seconds %lld\n",
+            h->svc->info->name,
+            ZW_VERSION,
+            (long long)h->started);
+    metrics_print(h->svc->metrics, out);
+}
+
+static enum MHD_Result handle(void *arg,
+                              struct MHD_Connection *connection,
+                              const char *url,
+                              const char *method,
+                              const char *version,
+                              const char *upload,
+                              size_t *upload_len,
+                              void **context)
+{
+    struct http *h = arg;
+    unsigned status = MHD_HTTP_OK;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    (void)version;
+    (void)upload;
+    (void)upload_len;
+    (void)context;
+    if (out == NULL)
+        return MHD_NO;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+        status = MHD_HTTP_METHOD_NOT_ALLOWED;
+    else if (strcmp(url, "/healthz") == 0)
+        fputs("alive\n", out);
+    else if (strcmp(url, "/readyz") == 0)
+        status = svc_print_states(h->svc, out) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+    else if (strcmp(url, "/metrics") == 0)
+        print_metrics(h, out);
+    else
+        status = MHD_HTTP_NOT_FOUND;
+    fclose(out);
+    return answer(connection, status, "text/plain; version=0.0.4; charset=utf-8", text, len);
+}
+
+static int bound_port(struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+    return info == NULL ? 0 : info->port;
+}
+
+static int complain(const char *listen, const char *wrong)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "%s: %s", listen, wrong);
+    return conf_wrong("HTTP_LISTEN", text, "a free address:port, or off");
+}
+
+/* "127.0.0.1:9101", "*:9101", "[::1]:9101" to a socket address; NULL and logged when it is none. */
+static struct addrinfo *read_address(const char *listen)
+{
+    char host[128];
+    const char *colon = strrchr(listen, ':');
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *address = NULL;
+    size_t len = colon == NULL ? 0 : (size_t)(colon - listen);
+    int rc;
+
+    if (colon == NULL || len >= sizeof host) {
+        complain(listen, "no port");
+        return NULL;
+    }
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    if (host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        memmove(host, host + 1, len - 1);
+    }
+    rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &address);
+    if (rc != 0)
+        complain(listen, gai_strerror(rc));
+    return rc == 0 ? address : NULL;
+}
+
+static int listen_on(struct http *h, const char *listen, const struct addrinfo *address)
+{
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO;
+
+    if (address->ai_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    h->daemon = MHD_start_daemon(flags,
+                                 0,
+                                 NULL,
+                                 NULL,
+                                 handle,
+                                 h,
+                                 MHD_OPTION_SOCK_ADDR,
+                                 address->ai_addr,
+                                 MHD_OPTION_CONNECTION_TIMEOUT,
+                                 10U,
+                                 MHD_OPTION_CONNECTION_LIMIT,
+                                 64U,
+                                 MHD_OPTION_END);
+    if (h->daemon == NULL)
+        return complain(listen, strerror(errno));
+    log_info("http", LOG_S("listen", listen), LOG_I("port", bound_port(h->daemon)));
+    return 0;
+}
+
+int http_open(struct svc *svc, const char *listen, struct http **out)
+{
+    struct addrinfo *address;
+    struct http *h;
+    int rc;
+
+    if (strcmp(listen, "off") == 0)
+        return 0;
+    address = read_address(listen);
+    if (address == NULL)
+        return -EINVAL;
+    h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        freeaddrinfo(address);
+        return -ENOMEM;
+    }
+    h->svc = svc;
+    h->started = (int64_t)time(NULL);
+    rc = listen_on(h, listen, address);
+    freeaddrinfo(address);
+    *out = h;
+    return rc;
+}
+
+void http_close(struct http *h)
+{
+    if (h == NULL)
+        return;
+    if (h->daemon != NULL)
+        MHD_stop_daemon(h->daemon);
+    free(h);
+}

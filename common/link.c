@@ -1,0 +1,512 @@
+#include "link.h"
+
+#include <arpa/inet.h>
+#include <czmq.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "log.h"
+
+enum {
+    HIGH_WATER = 4,           /* messages a PUSH/PULL end may hold */
+    PUB_HIGH_WATER = 1000,
+    KERNEL_BUFFER = 64 * 1024,
+    HEARTBEAT_MS = 1000,
+    HEARTBEAT_TIMEOUT_MS = 3000,
+    RECONNECT_MAX_MS = 2000,
+    TURN = 100,               /* messages read before others have their turn */
+    ADDRESSES_MAX = 256,      /* of one name */
+    ENDPOINT_CHARS = 80,
+    TICK_MS = 1000,
+};
+
+/* One address that a consumer is connected to. */
+struct peer {
+    char endpoint[ENDPOINT_CHARS];
+    bool named; /* the last good answer for one of the names holds it */
+    bool up;
+    int64_t since_ms; /* of `up` */
+};
+
+/* One tcp:// name and the last answer for it. */
+struct name {
+    char host[256], port[8];
+    char (*addresses)[ENDPOINT_CHARS];
+    int count;
+};
+
+struct link {
+    struct svc *svc;
+    zsock_t *sock;
+    bool topics;
+    bool reading;
+    struct link_consumer consumer;
+    struct buf batch;
+    size_t batched;
+    struct peer *peers;
+    size_t peer_count;
+    struct name *names;
+    size_t name_count;
+    zactor_t *resolver;
+    zactor_t *monitor;
+    int timer;
+};
+
+static int resolve_dns(const char *host, const char *port, char (*endpoints)[80], int max);
+
+link_resolve *link_resolver = resolve_dns;
+int64_t link_resolve_ms = 5000, link_unreachable_ms = 30000;
+
+/* --- names to addresses ------------------------------------------------------------------------ */
+
+static int resolve_dns(const char *host, const char *port, char (*endpoints)[80], int max)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char text[INET6_ADDRSTRLEN];
+    int n = 0;
+
+    if (getaddrinfo(host, port, &hints, &list) != 0)
+        return -ENOENT;
+    for (const struct addrinfo *a = list; a != NULL && n < max; a = a->ai_next) {
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
+            continue;
+        snprintf(endpoints[n++],
+                 ENDPOINT_CHARS,
+                 a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s",
+                 text,
+                 port);
+    }
+    freeaddrinfo(list);
+    return n;
+}
+
+/* One turn: resolve every name and send what was answered to the loop, a message a name. */
+static void resolve_all(zsock_t *pipe, const struct link *l, char (*answer)[ENDPOINT_CHARS])
+{
+    for (size_t i = 0; i < l->name_count; i++) {
+        int n = link_resolver(l->names[i].host, l->names[i].port, answer, ADDRESSES_MAX);
+        zmsg_t *message;
+
+        if (n <= 0)
+            continue;
+        message = zmsg_new();
+        zmsg_addmem(message, &i, sizeof i);
+        zmsg_addmem(message, answer, (size_t)n * ENDPOINT_CHARS);
+        zmsg_send(&message, pipe);
+    }
+}
+
+/* The resolver's thread: getaddrinfo may block for seconds, the loop must not. */
+static void resolver_main(zsock_t *pipe, void *arg)
+{
+    const struct link *l = arg;
+    char(*answer)[ENDPOINT_CHARS] = calloc(ADDRESSES_MAX, ENDPOINT_CHARS);
+    zpoller_t *poller = zpoller_new(pipe, NULL);
+    bool run = answer != NULL && poller != NULL;
+
+    zsock_signal(pipe, 0);
+    while (run) {
+        resolve_all(pipe, l, answer);
+        run = zpoller_wait(poller, (int)link_resolve_ms) == NULL && !zpoller_terminated(poller);
+    }
+    zpoller_destroy(&poller);
+    free(answer);
+}
+
+static bool is_named(const struct link *l, const char *endpoint)
+{
+    for (size_t i = 0; i < l->name_count; i++)
+        for (int j = 0; j < l->names[i].count; j++)
+            if (strcmp(l->names[i].addresses[j], endpoint) == 0)
+                return true;
+    return false;
+}
+
+static struct peer *find_peer(const struct link *l, const char *endpoint)
+{
+    for (size_t i = 0; i < l->peer_count; i++)
+        if (strcmp(l->peers[i].endpoint, endpoint) == 0)
+            return &l->peers[i];
+    return NULL;
+}
+
+static int add_peer(struct link *l, const char *endpoint)
+{
+    struct peer *peers;
+
+    if (find_peer(l, endpoint) != NULL)
+        return 0;
+    peers = realloc(l->peers, (l->peer_count + 1) * sizeof *peers);
+    if (peers == NULL)
+        return -ENOMEM;
+    l->peers = peers;
+    if (zmq_connect(zsock_resolve(l->sock), endpoint) != 0)
+        return -errno;
+    l->peers[l->peer_count] = (struct peer){.named = true, .since_ms = clock_monotonic_ms()};
+    snprintf(l->peers[l->peer_count].endpoint, ENDPOINT_CHARS, "%s", endpoint);
+    l->peer_count++;
+    return 0;
+}
+
+/* An answer for one name has come: connect what is new, mark what is gone. */
+static int on_answer(zloop_t *loop, zsock_t *pipe, void *arg)
+{
+    struct link *l = arg;
+    zmsg_t *message = zmsg_recv(pipe);
+    zframe_t *index = zmsg_first(message), *list = zmsg_next(message);
+    struct name *name;
+
+    (void)loop;
+    if (list != NULL && zframe_size(index) == sizeof(size_t)) {
+        name = &l->names[*(const size_t *)(const void *)zframe_data(index)];
+        free(name->addresses);
+        name->addresses = malloc(zframe_size(list));
+        name->count = 0;
+        if (name->addresses != NULL) {
+            memcpy(name->addresses, zframe_data(list), zframe_size(list));
+            name->count = (int)(zframe_size(list) / ENDPOINT_CHARS);
+        }
+        for (int i = 0; i < name->count; i++)
+            if (add_peer(l, name->addresses[i]) != 0)
+                log_error("connect", LOG_S("endpoint", name->addresses[i]));
+        for (size_t i = 0; i < l->peer_count; i++)
+            l->peers[i].named = l->name_count == 0 || is_named(l, l->peers[i].endpoint);
+    }
+    zmsg_destroy(&message);
+    return 0;
+}
+
+/* Drop peers that DNS no longer names and that have been unreachable for long. */
+static int on_tick(zloop_t *loop, int id, void *arg)
+{
+    struct link *l = arg;
+    int64_t now = clock_monotonic_ms();
+
+    (void)loop;
+    (void)id;
+    for (size_t i = 0; i < l->peer_count;) {
+        struct peer *p = &l->peers[i];
+
+        if (p->named || p->up || now - p->since_ms < link_unreachable_ms) {
+            i++;
+            continue;
+        }
+        log_info("gone", LOG_S("endpoint", p->endpoint));
+        zmq_disconnect(zsock_resolve(l->sock), p->endpoint);
+        *p = l->peers[--l->peer_count];
+    }
+    return 0;
+}
+
+static int on_monitor(zloop_t *loop, zsock_t *pipe, void *arg)
+{
+    struct link *l = arg;
+    zmsg_t *message = zmsg_recv(pipe);
+    char *event = zmsg_popstr(message), *code = zmsg_popstr(message);
+    char *endpoint = zmsg_popstr(message);
+    struct peer *p = endpoint == NULL ? NULL : find_peer(l, endpoint);
+    bool up = event != NULL && strcmp(event, "HANDSHAKE_SUCCEEDED") == 0;
+    bool down = event != NULL && strcmp(event, "DISCONNECTED") == 0;
+
+    (void)loop;
+    if (p != NULL && (up || down) && p->up != up) {
+        p->up = up;
+        p->since_ms = clock_monotonic_ms();
+        log_debug(up ? "connected" : "disconnected", LOG_S("endpoint", endpoint));
+    }
+    free(event);
+    free(code);
+    free(endpoint);
+    zmsg_destroy(&message);
+    return 0;
+}
+
+size_t link_peers(const struct link *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->peer_count; i++)
+        n += l->peers[i].up;
+    return n;
+}
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static struct link *link_new(struct svc *svc, int type)
+{
+    struct link *l = calloc(1, sizeof *l);
+    bool topics = type == ZMQ_PUB || type == ZMQ_SUB;
+
+    if (l == NULL)
+        return NULL;
+    l->svc = svc;
+    l->topics = topics;
+    l->timer = -1;
+    l->sock = zsock_new(type);
+    if (l->sock == NULL) {
+        free(l);
+        return NULL;
+    }
+    zsock_set_ipv6(l->sock, 1);
+    zsock_set_sndhwm(l->sock, topics ? PUB_HIGH_WATER : HIGH_WATER);
+    zsock_set_rcvhwm(l->sock, topics ? PUB_HIGH_WATER : HIGH_WATER);
+    if (!topics) {
+        zsock_set_sndbuf(l->sock, KERNEL_BUFFER);
+        zsock_set_rcvbuf(l->sock, KERNEL_BUFFER);
+    }
+    zsock_set_heartbeat_ivl(l->sock, HEARTBEAT_MS);
+    zsock_set_heartbeat_timeout(l->sock, HEARTBEAT_TIMEOUT_MS);
+    zsock_set_reconnect_ivl_max(l->sock, RECONNECT_MAX_MS);
+    return l;
+}
+
+int link_bind(struct svc *svc,
+              enum link_pattern pattern,
+              const char *variable,
+              const char *endpoints,
+              struct link **out)
+{
+    struct link *l = link_new(svc, pattern == LINK_TOPICS ? ZMQ_PUB : ZMQ_PUSH);
+    char **list = conf_list(endpoints);
+    int rc = l == NULL || list == NULL ? -ENOMEM : 0;
+
+    *out = l;
+    for (char **e = list; rc == 0 && *e != NULL; e++) {
+        char wrong[160];
+
+        if (zmq_bind(zsock_resolve(l->sock), *e) == 0)
+            continue;
+        snprintf(wrong, sizeof wrong, "%s: %s", *e, zmq_strerror(errno));
+        rc = conf_wrong(variable, wrong, "a free endpoint such as tcp://*:5550 or ipc:///run/x");
+    }
+    if (rc == 0 && list[0] == NULL)
+        rc = conf_wrong(variable, "no endpoint", "tcp://*:5550 or ipc:///run/x");
+    free(list);
+    return rc;
+}
+
+/* "tcp://host:port" into its parts. */
+static bool read_name(const char *endpoint, struct name *name)
+{
+    const char *host = endpoint + strlen("tcp://");
+    const char *colon = strrchr(host, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - host);
+
+    if (len == 0 || len >= sizeof name->host || strlen(colon + 1) >= sizeof name->port ||
+        colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return false;
+    if (host[0] == '[' && host[len - 1] == ']') {
+        host++;
+        len -= 2;
+    }
+    memcpy(name->host, host, len);
+    name->host[len] = '\0';
+    snprintf(name->port, sizeof name->port, "%s", colon + 1);
+    return true;
+}
+
+static int add_endpoint(struct link *l, const char *variable, const char *endpoint)
+{
+    if (strncmp(endpoint, "tcp://", 6) == 0) {
+        if (!read_name(endpoint, &l->names[l->name_count]))
+            return conf_wrong(variable, endpoint, "tcp://host:port");
+        l->name_count++;
+        return 0;
+    }
+    if (add_peer(l, endpoint) != 0)
+        return conf_wrong(variable, endpoint, "tcp://host:port or ipc:///path");
+    return 0;
+}
+
+static int on_message(zloop_t *loop, zsock_t *sock, void *arg);
+
+void link_pause(struct link *l)
+{
+    if (l->reading)
+        zloop_reader_end(l->svc->loop, l->sock);
+    l->reading = false;
+}
+
+void link_resume(struct link *l)
+{
+    if (!l->reading)
+        l->reading = zloop_reader(l->svc->loop, l->sock, on_message, l) == 0;
+}
+
+/* The threads that follow DNS and the state of connections, and their readers in the loop. */
+static int follow(struct link *l)
+{
+    zloop_t *loop = l->svc->loop;
+
+    l->timer = zloop_timer(loop, TICK_MS, 0, on_tick, l);
+    if (l->name_count > 0) {
+        l->resolver = zactor_new(resolver_main, l);
+        if (l->resolver == NULL ||
+            zloop_reader(loop, zactor_sock(l->resolver), on_answer, l) != 0)
+            return -ENOMEM;
+    }
+    link_resume(l);
+    return l->reading && l->timer >= 0 ? 0 : -ENOMEM;
+}
+
+int link_connect(struct svc *svc,
+                 enum link_pattern pattern,
+                 const char *variable,
+                 const char *endpoints,
+                 const struct link_consumer *consumer,
+                 struct link **out)
+{
+    struct link *l = link_new(svc, pattern == LINK_TOPICS ? ZMQ_SUB : ZMQ_PULL);
+    char **list = conf_list(endpoints);
+    size_t n = 0;
+    int rc = 0;
+
+    *out = l;
+    if (l == NULL || list == NULL) {
+        free(list);
+        return -ENOMEM;
+    }
+    while (list[n] != NULL)
+        n++;
+    l->consumer = *consumer;
+    l->names = calloc(n + 1, sizeof *l->names);
+    l->monitor = zactor_new(zmonitor, l->sock);
+    if (l->names == NULL || l->monitor == NULL)
+        rc = -ENOMEM;
+    if (rc == 0) {
+        zstr_sendx(l->monitor, "LISTEN", "HANDSHAKE_SUCCEEDED", "DISCONNECTED", NULL);
+        zstr_send(l->monitor, "START");
+        zsock_wait(l->monitor);
+        if (zloop_reader(svc->loop, zactor_sock(l->monitor), on_monitor, l) != 0)
+            rc = -ENOMEM;
+    }
+    if (rc == 0 && n == 0)
+        rc = conf_wrong(variable, "no endpoint", "tcp://host:port or ipc:///path");
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = add_endpoint(l, variable, list[i]);
+    free(list);
+    return rc == 0 ? follow(l) : rc;
+}
+
+int link_subscribe(struct link *l, const void *prefix, size_t len)
+{
+    return zmq_setsockopt(zsock_resolve(l->sock), ZMQ_SUBSCRIBE, prefix, len) == 0 ? 0 : -errno;
+}
+
+void link_free(struct link *l)
+{
+    if (l == NULL)
+        return;
+    if (l->svc->loop != NULL) {
+        link_pause(l);
+        if (l->timer >= 0)
+            zloop_timer_end(l->svc->loop, l->timer);
+        if (l->resolver != NULL)
+            zloop_reader_end(l->svc->loop, zactor_sock(l->resolver));
+        if (l->monitor != NULL)
+            zloop_reader_end(l->svc->loop, zactor_sock(l->monitor));
+    }
+    zactor_destroy(&l->resolver);
+    zactor_destroy(&l->monitor);
+    zsock_destroy(&l->sock);
+    for (size_t i = 0; i < l->name_count; i++)
+        free(l->names[i].addresses);
+    free(l->names);
+    free(l->peers);
+    buf_free(&l->batch);
+    free(l);
+}
+
+/* --- messages ---------------------------------------------------------------------------------- */
+
+/* Receive one message, of two parts when it has a topic. Returns false when there is none. */
+static bool receive(const struct link *l, zmq_msg_t *topic, zmq_msg_t *body)
+{
+    void *sock = zsock_resolve(l->sock);
+
+    if (l->topics && zmq_msg_recv(topic, sock, ZMQ_DONTWAIT) < 0)
+        return false;
+    if (zmq_msg_recv(body, sock, ZMQ_DONTWAIT) < 0)
+        return false;
+    while (zmq_msg_more(body)) { /* parts that this version does not know */
+        zmq_msg_t more;
+
+        zmq_msg_init(&more);
+        if (zmq_msg_recv(&more, sock, ZMQ_DONTWAIT) < 0 || !zmq_msg_more(&more)) {
+            zmq_msg_close(&more);
+            break;
+        }
+        zmq_msg_close(&more);
+    }
+    return true;
+}
+
+static int on_message(zloop_t *loop, zsock_t *sock, void *arg)
+{
+    struct link *l = arg;
+    bool more = true;
+
+    (void)loop;
+    (void)sock;
+    for (int i = 0; i < TURN && more; i++) {
+        zmq_msg_t topic, body;
+
+        zmq_msg_init(&topic);
+        zmq_msg_init(&body);
+        more = receive(l, &topic, &body);
+        if (more)
+            more = l->consumer.message(l->consumer.arg,
+                                       zmq_msg_data(&topic),
+                                       zmq_msg_size(&topic),
+                                       zmq_msg_data(&body),
+                                       zmq_msg_size(&body));
+        zmq_msg_close(&topic);
+        zmq_msg_close(&body);
+    }
+    if (l->consumer.drained != NULL)
+        l->consumer.drained(l->consumer.arg);
+    return 0;
+}
+
+int link_flush(struct link *l)
+{
+    if (l->batched == 0)
+        return 0;
+    if (zmq_send(zsock_resolve(l->sock), l->batch.data, l->batch.len, ZMQ_DONTWAIT) < 0)
+        return -EAGAIN;
+    link_discard(l);
+    return 0;
+}
+
+size_t link_discard(struct link *l)
+{
+    size_t n = l->batched;
+
+    l->batched = 0;
+    l->batch.len = 0;
+    return n;
+}
+
+int link_put(struct link *l, const void *record, size_t len)
+{
+    if (l->batched >= LINK_BATCH && link_flush(l) != 0)
+        return -EAGAIN;
+    if (buf_add(&l->batch, record, len) != 0)
+        return -ENOMEM;
+    l->batched++;
+    if (l->batched >= LINK_BATCH)
+        (void)link_flush(l);
+    return 0;
+}
+
+void link_publish(struct link *l, const void *topic, size_t topic_len, const void *octets, size_t len)
+{
+    void *sock = zsock_resolve(l->sock);
+
+    if (zmq_send(sock, topic, topic_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+        zmq_send(sock, octets, len, ZMQ_DONTWAIT);
+}

@@ -1,0 +1,164 @@
+#include "log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { LINE_MAX_CHARS = 2048, LIMITS = 1024, LIMIT_MS = 60000 };
+
+static struct {
+    const char *service;
+    enum log_level level;
+    bool json;
+} logger = {"?", LOG_LEVEL_INFO, false};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void log_open(const char *service, enum log_level level, bool json)
+{
+    logger.service = service;
+    logger.level = level;
+    logger.json = json;
+}
+
+int log_level_from_name(const char *name)
+{
+    for (int i = 0; i < (int)(sizeof level_names / sizeof level_names[0]); i++)
+        if (strcmp(name, level_names[i]) == 0)
+            return i;
+    return -1;
+}
+
+struct line {
+    char text[LINE_MAX_CHARS];
+    size_t len;
+};
+
+/* Room is kept for the end of the line: a long value is cut, never the line's form. */
+static void add(struct line *l, const char *text)
+{
+    size_t n = strlen(text);
+    size_t room = sizeof l->text - 8 - l->len;
+
+    if (n > room)
+        n = room;
+    memcpy(l->text + l->len, text, n);
+    l->len += n;
+}
+
+/* Quoted, with controls and octets above 7F as \u00XX: valid UTF-8 and JSON whatever comes in. */
+static void add_quoted(struct line *l, const char *text)
+{
+    char piece[8];
+
+    add(l, "\"");
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            snprintf(piece, sizeof piece, "\\%c", *p);
+        else if (*p < ' ' || *p >= 0x7F)
+            snprintf(piece, sizeof piece, "\\u%04X", *p);
+        else
+            snprintf(piece, sizeof piece, "%c", *p);
+        if (l->len + sizeof piece > sizeof l->text - 16)
+            break;
+        add(l, piece);
+    }
+    add(l, "\"");
+}
+
+static bool is_plain(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_.:/+*#@%,";
+
+    return *text != '\0' && strspn(text, plain) == strlen(text);
+}
+
+static void add_field(struct line *l, const struct log_field *f)
+{
+    char number[24];
+
+    if (l->len > 1 || !logger.json)
+        add(l, logger.json ? "," : l->len == 0 ? "" : " ");
+    if (logger.json) {
+        add_quoted(l, f->key);
+        add(l, ":");
+    } else {
+        add(l, f->key);
+        add(l, "=");
+    }
+    if (f->text == NULL) {
+        snprintf(number, sizeof number, "%" PRId64, f->number);
+        add(l, number);
+    } else if (!logger.json && is_plain(f->text)) {
+        add(l, f->text);
+    } else {
+        add_quoted(l, f->text);
+    }
+}
+
+static void format_now(char text[32])
+{
+    struct timespec now;
+    struct tm tm;
+    char seconds[24];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    struct line l = {.len = 0};
+    char now[32];
+    const struct log_field head[] = {LOG_S("time", now),
+                                     LOG_S("level", level_names[level]),
+                                     LOG_S("svc", logger.service),
+                                     LOG_S("event", event)};
+    ssize_t ignored;
+
+    if (level < logger.level)
+        return;
+    format_now(now);
+    if (logger.json)
+        add(&l, "{");
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+        add_field(&l, &head[i]);
+    for (; fields->key != NULL; fields++)
+        add_field(&l, fields);
+    if (logger.json)
+        add(&l, "}");
+    l.text[l.len++] = '\n';
+    ignored = write(STDERR_FILENO, l.text, l.len);
+    (void)ignored; /* nobody left to tell */
+}
+
+bool log_allowed(const char *what, int64_t *suppressed)
+{
+    static struct {
+        uint64_t hash;
+        int64_t since_ms, held;
+    } limits[LIMITS];
+    uint64_t hash = 14695981039346656037U; /* FNV-1a */
+    int64_t now = clock_monotonic_ms();
+    size_t slot;
+
+    for (const unsigned char *p = (const unsigned char *)what; *p != '\0'; p++)
+        hash = (hash ^ *p) * 1099511628211U;
+    slot = (size_t)(hash % LIMITS);
+    if (limits[slot].hash == hash && now - limits[slot].since_ms < LIMIT_MS) {
+        limits[slot].held++;
+        return false;
+    }
+    *suppressed = limits[slot].hash == hash ? limits[slot].held : 0;
+    limits[slot].hash = hash;
+    limits[slot].since_ms = now;
+    limits[slot].held = 0;
+    return true;
+}

@@ -1,0 +1,333 @@
+#include "mqtt.h"
+
+#include <MQTTAsync.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    KEEP_ALIVE_SECONDS = 30,
+    CONNECT_SECONDS = 10,
+    BACKOFF_FIRST_MS = 1000,
+    BACKOFF_MAX_MS = 30000,
+    QUEUE_MAX = 10000,
+    PACKET_MAX = 1024 * 1024, /* a larger message stays at the broker, which drops it */
+};
+
+struct mqtt {
+    MQTTAsync client;
+    const struct mqtt_conf *conf;
+    struct mqtt_handler handler;
+    const char *const *filters;
+    bool persistent;
+    bool v5;
+    atomic_bool connected;
+    atomic_bool busy; /* an attempt is under way, or the connection stands */
+    int64_t next_ms;  /* when the next attempt may start */
+    int64_t backoff_ms;
+};
+
+static void tell(struct mqtt *m, bool connected, const char *reason)
+{
+    if (m->handler.state != NULL)
+        m->handler.state(m->handler.arg, connected, reason == NULL ? "" : reason);
+}
+
+static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *message)
+{
+    struct mqtt *m = arg;
+    char *copy = NULL;
+
+    if (topic_len > 0) { /* it holds NULs: paho gives the length then */
+        copy = calloc(1, (size_t)topic_len + 1);
+        for (int i = 0; copy != NULL && i < topic_len; i++)
+            copy[i] = topic[i] == '\0' ? '?' : topic[i];
+    }
+    if (m->handler.message != NULL)
+        m->handler.message(m->handler.arg,
+                           copy != NULL ? copy : topic,
+                           message->payload,
+                           (size_t)message->payloadlen);
+    free(copy);
+    MQTTAsync_freeMessage(&message);
+    MQTTAsync_free(topic);
+    return 1; /* 0 would park the message in paho's memory and acknowledge it all the same */
+}
+
+static void fell(struct mqtt *m, const char *reason)
+{
+    m->connected = false;
+    tell(m, false, reason);
+    m->busy = false;
+}
+
+static void on_lost(void *arg, char *cause)
+{
+    fell(arg, cause == NULL || *cause == '\0' ? "connection lost" : cause);
+}
+
+/* MQTT 5: the broker says why it will close; connectionLost follows. */
+static void on_disconnected(void *arg, MQTTProperties *properties, enum MQTTReasonCodes code)
+{
+    (void)properties;
+    tell(arg, false, MQTTReasonCode_toString(code));
+}
+
+static void subscribe_failed(struct mqtt *m, const char *why)
+{
+    char text[120];
+
+    snprintf(text, sizeof text, "the broker refuses the subscription: %s", why);
+    tell(m, false, text);
+}
+
+static void on_subscribe_failure(void *arg, MQTTAsync_failureData *data)
+{
+    subscribe_failed(arg, data->message != NULL ? data->message : "refused");
+}
+
+static void on_subscribe_failure5(void *arg, MQTTAsync_failureData5 *data)
+{
+    subscribe_failed(arg, MQTTReasonCode_toString(data->reasonCode));
+}
+
+static void on_subscribed(void *arg)
+{
+    tell(arg, true, "");
+}
+
+static void on_subscribe_success(void *arg, MQTTAsync_successData *data)
+{
+    (void)data;
+    on_subscribed(arg);
+}
+
+static void on_subscribe_success5(void *arg, MQTTAsync_successData5 *data)
+{
+    (void)data;
+    on_subscribed(arg);
+}
+
+static void subscribe(struct mqtt *m)
+{
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    int qos[64];
+    int n = 0;
+
+    for (; m->filters[n] != NULL && n < (int)(sizeof qos / sizeof qos[0]); n++)
+        qos[n] = 1;
+    options.context = m;
+    if (m->v5) {
+        options.onSuccess5 = on_subscribe_success5;
+        options.onFailure5 = on_subscribe_failure5;
+    } else {
+        options.onSuccess = on_subscribe_success;
+        options.onFailure = on_subscribe_failure;
+    }
+    if (MQTTAsync_subscribeMany(m->client, n, (char *const *)m->filters, qos, &options) != 0)
+        subscribe_failed(m, "not sent");
+}
+
+/* CONNACK: subscribe whatever the broker says of an old session; it may have lost subscriptions. */
+static void on_connected(void *arg, char *cause)
+{
+    struct mqtt *m = arg;
+
+    (void)cause;
+    m->connected = true;
+    m->backoff_ms = BACKOFF_FIRST_MS;
+    if (m->filters != NULL)
+        subscribe(m);
+    else
+        tell(m, true, "");
+}
+
+static void refused(struct mqtt *m, const char *why)
+{
+    tell(m, false, why);
+    m->busy = false;
+}
+
+static void on_connect_failure(void *arg, MQTTAsync_failureData *data)
+{
+    char text[80];
+
+    snprintf(text, sizeof text, "refused, code %d", data->code);
+    refused(arg, data->message != NULL ? data->message : text);
+}
+
+static void on_connect_failure5(void *arg, MQTTAsync_failureData5 *data)
+{
+    if (data->reasonCode != MQTTREASONCODE_SUCCESS)
+        refused(arg, MQTTReasonCode_toString(data->reasonCode));
+    else
+        refused(arg, data->message != NULL ? data->message : "no answer");
+}
+
+struct mqtt *mqtt_new(const struct mqtt_conf *conf,
+                      const char *client_id,
+                      bool persistent,
+                      const char *const *filters,
+                      const struct mqtt_handler *handler)
+{
+    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
+    struct mqtt *m = calloc(1, sizeof *m);
+    char uri[512];
+
+    if (m == NULL)
+        return NULL;
+    m->conf = conf;
+    m->handler = *handler;
+    m->filters = filters;
+    m->persistent = persistent;
+    m->v5 = strcmp(conf->protocol, "5") == 0;
+    m->backoff_ms = BACKOFF_FIRST_MS;
+    options.MQTTVersion = m->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+    options.maxBufferedMessages = QUEUE_MAX;
+    snprintf(uri,
+             sizeof uri,
+             strchr(conf->host, ':') != NULL ? "%s://[%s]:%lld" : "%s://%s:%lld",
+             conf->tls ? "ssl" : "tcp",
+             conf->host,
+             (long long)conf->port);
+    if (MQTTAsync_createWithOptions(
+            &m->client, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options) != 0 ||
+        MQTTAsync_setCallbacks(m->client, m, on_lost, on_message, NULL) != 0 ||
+        MQTTAsync_setConnected(m->client, m, on_connected) != 0 ||
+        (m->v5 && MQTTAsync_setDisconnected(m->client, m, on_disconnected) != 0)) {
+        mqtt_free(m, 0);
+        return NULL;
+    }
+    return m;
+}
+
+/* Connect properties of MQTT 5: the session never expires; what we cannot hold is not sent. */
+static void add_properties(const struct mqtt *m, MQTTProperties *properties)
+{
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+                           .value.integer4 = m->persistent ? 0xFFFFFFFFU : 0};
+    MQTTProperty packet = {.identifier = MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE,
+                           .value.integer4 = PACKET_MAX};
+
+    MQTTProperties_add(properties, &expiry);
+    MQTTProperties_add(properties, &packet);
+}
+
+static int start(struct mqtt *m)
+{
+    MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
+    MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
+    MQTTAsync_connectOptions options = m->v5 ? v5 : v3;
+    MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
+    MQTTProperties properties = MQTTProperties_initializer;
+    int rc;
+
+    options.keepAliveInterval = KEEP_ALIVE_SECONDS;
+    options.connectTimeout = CONNECT_SECONDS;
+    options.maxInflight = 65535;
+    options.context = m;
+    if (m->v5) {
+        options.cleanstart = !m->persistent;
+        options.connectProperties = &properties;
+        add_properties(m, &properties);
+        options.onFailure5 = on_connect_failure5;
+    } else {
+        options.MQTTVersion = MQTTVERSION_3_1_1;
+        options.cleansession = !m->persistent;
+        options.onFailure = on_connect_failure;
+    }
+    if (m->conf->user[0] != '\0')
+        options.username = m->conf->user;
+    if (m->conf->password[0] != '\0')
+        options.password = m->conf->password;
+    if (m->conf->tls) {
+        ssl.trustStore = m->conf->ca_file[0] != '\0' ? m->conf->ca_file : NULL;
+        ssl.verify = 1;
+        ssl.enableServerCertAuth = 1;
+        options.ssl = &ssl;
+    }
+    rc = MQTTAsync_connect(m->client, &options);
+    MQTTProperties_free(&properties);
+    return rc;
+}
+
+void mqtt_step(struct mqtt *m, int64_t now_ms)
+{
+    if (m->busy || now_ms < m->next_ms)
+        return;
+    m->busy = true;
+    m->next_ms = now_ms + m->backoff_ms;
+    m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MAX_MS ? m->backoff_ms * 2 : BACKOFF_MAX_MS;
+    if (start(m) != 0)
+        refused(m, "the connection could not be started");
+}
+
+bool mqtt_connected(const struct mqtt *m)
+{
+    return m->connected;
+}
+
+int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+{
+    MQTTAsync_message message = MQTTAsync_message_initializer;
+
+    if (!m->connected)
+        return -ENOTCONN;
+    message.payload = (void *)payload;
+    message.payloadlen = (int)len;
+    message.qos = qos;
+    message.retained = retain;
+    switch (MQTTAsync_sendMessage(m->client, topic, &message, NULL)) {
+    case MQTTASYNC_SUCCESS:
+        return 0;
+    case MQTTASYNC_DISCONNECTED:
+        return -ENOTCONN;
+    default:
+        return -EAGAIN;
+    }
+}
+
+void mqtt_free(struct mqtt *m, int timeout_ms)
+{
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+
+    if (m == NULL)
+        return;
+    if (m->client != NULL) {
+        options.timeout = timeout_ms;
+        if (m->connected && MQTTAsync_disconnect(m->client, &options) == 0)
+            for (int waited = 0; waited < timeout_ms && MQTTAsync_isConnected(m->client);
+                 waited += 10)
+                nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        MQTTAsync_destroy(&m->client);
+    }
+    free(m);
+}
+
+/* Both may be filters: + and # on either side match what they could stand for. */
+bool mqtt_filter_matches(const char *filter, const char *topic)
+{
+    while (*filter != '\0' && *topic != '\0') {
+        size_t f = strcspn(filter, "/"), t = strcspn(topic, "/");
+        bool wild = (f == 1 && *filter == '+') || (t == 1 && *topic == '+');
+
+        if ((f == 1 && *filter == '#') || (t == 1 && *topic == '#'))
+            return true;
+        if (!wild && (f != t || memcmp(filter, topic, f) != 0))
+            return false;
+        filter += f;
+        topic += t;
+        if (*filter == '\0' || *topic == '\0')
+            break;
+        filter++;
+        topic++;
+        if (*filter == '\0' || *topic == '\0') /* a last, empty level */
+            return *filter == *topic || *filter == '#' || *filter == '+' || *topic == '#' ||
+                   *topic == '+';
+    }
+    return (*filter == '\0' || strcmp(filter, "/#") == 0) &&
+           (*topic == '\0' || strcmp(topic, "/#") == 0);
+}

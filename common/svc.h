@@ -1,0 +1,112 @@
+/* svc: the life of a service, the same for all: configuration, log, loop, health, stop. */
+#ifndef SVC_H
+#define SVC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "metrics.h"
+
+struct _zloop_t;
+struct http;
+
+/** Settings that every service has; SVC_OPTIONS puts them at the end of its table. */
+struct svc_conf {
+    char *log_level;
+    char *log_format;
+    char *http_listen;
+};
+
+/* clang-format off */
+#define SVC_OPTIONS(s, m, port)                                                                                              \
+    CONF_TEXT_OPTION("HTTP_LISTEN", s, m.http_listen, "127.0.0.1:" port, "address:port of /healthz /readyz /metrics; off: none"), \
+    CONF_CHOICE_OPTION("LOG_LEVEL", s, m.log_level, "info", "debug|info|warn|error", "least level that is logged"),           \
+    CONF_CHOICE_OPTION("LOG_FORMAT", s, m.log_format, "text", "text|json", "form of a log line")
+/* clang-format on */
+
+/** What a service is, as constants. */
+struct svc_info {
+    const char *name;
+    const char *purpose; /* one line for --help */
+    const struct conf_option *options;
+    const struct metric_def *metrics;
+    int (*check)(void *self); /* more checks of the settings: 0, or -EINVAL and logged; may be NULL */
+};
+
+#define SVC_STATES 8
+
+/** One thing the service depends on, for /readyz. */
+struct svc_state {
+    const char *name;
+    bool up;
+    char why[96];
+};
+
+struct svc {
+    const struct svc_info *info;
+    struct svc_conf conf;
+    struct metrics *metrics;
+    struct _zloop_t *loop;
+    struct http *http;
+    int signals; /* signalfd, or -1 */
+    int verdict; /* of the run */
+    struct states *states;
+    struct hook *hooks; /* what the loop calls */
+};
+
+/**
+ * Read the command line (--help, --version, --check-config end the process here with status 0) and
+ * the environment into self, of which svc is a member; open log, loop and the HTTP endpoints; block
+ * SIGTERM, SIGINT and SIGHUP for the loop.
+ * Returns 0; -EINVAL for a wrong setting, already logged; another negative errno.
+ */
+int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc, char **argv)
+    __attribute__((warn_unused_result));
+
+/** Call fn every interval_ms from the loop. Returns 0 or -ENOMEM. */
+int svc_every(struct svc *svc, size_t interval_ms, void (*fn)(void *arg), void *arg)
+    __attribute__((warn_unused_result));
+
+/** Call fn from the loop while fd is readable. Returns 0 or -ENOMEM. */
+int svc_on_readable(struct svc *svc, int fd, void (*fn)(void *arg), void *arg)
+    __attribute__((warn_unused_result));
+
+/**
+ * Say that a dependency is up or down (thread-safe). Logged when that or the reason changes, once;
+ * /readyz answers 503 while any is down. A dependency is known from the first call.
+ */
+void svc_state(struct svc *svc, const char *name, bool up, const char *why);
+
+/**
+ * Run the loop until SIGTERM, SIGINT, SIGHUP or svc_end. After the first signal the process has 10
+ * seconds before it is ended by SIGALRM; a second signal ends it at once. Returns 0, or svc_end's
+ * verdict.
+ */
+int svc_run(struct svc *svc);
+
+/** End the run from inside the loop: verdict 0 or a negative errno. */
+void svc_end(struct svc *svc, int verdict);
+
+/** Close what svc_start opened and free self's settings; takes a half-started svc. */
+void svc_close(struct svc *svc, void *self);
+
+/** The exit status of a result: 0, 78 (EX_CONFIG) for -EINVAL, else 70 (EX_SOFTWARE); logs the stop. */
+int svc_exit(const struct svc_info *info, int rc);
+
+/** Add to a counter, set a gauge: metrics of info->metrics by place. */
+static inline void svc_count(struct svc *svc, size_t place, const char *label, int64_t n)
+{
+    metrics_add(svc->metrics, place, label, n);
+}
+
+static inline void svc_gauge(struct svc *svc, size_t place, const char *label, int64_t value)
+{
+    metrics_set(svc->metrics, place, label, value);
+}
+
+/** Write /readyz's answer; returns whether all dependencies are up. For http.c and tests. */
+bool svc_print_states(struct svc *svc, FILE *out);
+
+#endif

@@ -1,0 +1,13 @@
+/* utf8: text from outside made safe for databases and JSON. */
+#ifndef UTF8_H
+#define UTF8_H
+
+#include <stddef.h>
+
+/**
+ * Copy text into out (size octets with the NUL): valid UTF-8 as it is, each octet that belongs to no
+ * valid sequence as '?', cut before a sequence that does not fit. Source: RFC 3629, section 4.
+ */
+void utf8_copy(char *out, size_t size, const char *text);
+
+#endif

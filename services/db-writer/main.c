@@ -1,0 +1,33 @@
+/* db-writer: commits readings, debounced readings and rejects, then acknowledges them. */
+#include "writer.h"
+
+/* clang-format off */
+static const struct conf_option options[] = {
+    STORE_OPTIONS(struct writer, store_conf),
+    CONF_TEXT_OPTION("STORE_CONNECT", struct writer, store_connect, "tcp://decryptor:5560,tcp://debouncer:5570", "decryptors and debouncers"),
+    CONF_TEXT_OPTION("ACKS_BIND", struct writer, acks_bind, "tcp://*:5580", "where ingests connect for acknowledgements"),
+    SVC_OPTIONS(struct writer, svc.conf, "9103"),
+    CONF_END,
+};
+/* clang-format on */
+
+static const struct svc_info info = {
+    .name = "db-writer",
+    .purpose = "commits readings, debounced readings and rejects, then acknowledges them",
+    .options = options,
+    .metrics = writer_metrics,
+    .check = writer_check,
+};
+
+int main(int argc, char **argv)
+{
+    struct writer self = {0};
+    int rc = svc_start(&self.svc, &info, &self, argc, argv);
+
+    if (rc == 0)
+        rc = writer_open(&self);
+    if (rc == 0)
+        rc = svc_run(&self.svc);
+    writer_close(&self);
+    return svc_exit(&info, rc);
+}

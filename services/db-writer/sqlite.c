@@ -1,0 +1,316 @@
+/* The embedded store: one SQLite file, WAL, every commit synced. */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "store.h"
+
+enum statement { FIND_METER, ADD_METER, ADD_READING, ADD_DEBOUNCED, ADD_REJECT, STATEMENTS };
+
+struct sqlite_store {
+    struct store base;
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENTS];
+};
+
+/* %s: the table's name. */
+static const char *const statement_texts[STATEMENTS] = {
+    [FIND_METER] = "SELECT id FROM meters WHERE meter = ?1",
+    [ADD_METER] = "INSERT INTO meters (meter, number) VALUES (?1, ?2)",
+    [ADD_READING] = "INSERT INTO %s_compact (time, meter, counter, delay, win, wout, pin, pout, u1, "
+                    "u2, u3, i1, i2, i3, pf) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                    "?12, ?13, ?14, ?15) ON CONFLICT (time, meter, counter) DO NOTHING",
+    [ADD_DEBOUNCED] =
+        "INSERT INTO %sdebounced_compact AS d (time, meter, counter, delay, win, wout, pin, pout, "
+        "u1, u2, u3, i1, i2, i3, pf, window_start) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (window_start, meter) DO UPDATE SET time = "
+        "excluded.time, counter = excluded.counter, delay = excluded.delay, win = excluded.win, "
+        "wout = excluded.wout, pin = excluded.pin, pout = excluded.pout, u1 = excluded.u1, u2 = "
+        "excluded.u2, u3 = excluded.u3, i1 = excluded.i1, i2 = excluded.i2, i3 = excluded.i3, pf = "
+        "excluded.pf, suspect = excluded.suspect WHERE (excluded.suspect <> 0, excluded.time, "
+        "excluded.counter) < (d.suspect <> 0, d.time, d.counter)",
+    [ADD_REJECT] = "INSERT INTO rejects (digest, time, meter, topic, reason, detail, payload) VALUES "
+                   "(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (digest) DO NOTHING",
+};
+
+static const char *path_of(const struct store_conf *conf)
+{
+    return *conf->url != '\0' ? conf->url + strlen("sqlite:") : STORE_SQLITE_DEFAULT;
+}
+
+/* Data that the file will never take is -EINVAL; all else may be cured: -EAGAIN. */
+static int fail(struct sqlite_store *s, char why[STORE_WHY_CHARS])
+{
+    int code = sqlite3_errcode(s->db);
+
+    snprintf(why, STORE_WHY_CHARS, "%s", sqlite3_errmsg(s->db));
+    return code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH || code == SQLITE_TOOBIG ? -EINVAL
+                                                                                         : -EAGAIN;
+}
+
+/* A statement that no row is to blame for. */
+static int run(struct sqlite_store *s, const char *sql, char why[STORE_WHY_CHARS])
+{
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    (void)fail(s, why);
+    return -EAGAIN;
+}
+
+static void disconnect(struct sqlite_store *s)
+{
+    for (int i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(s->statements[i]);
+        s->statements[i] = NULL;
+    }
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
+static int read_version(struct sqlite_store *s, int *version, char why[STORE_WHY_CHARS])
+{
+    sqlite3_stmt *q = NULL;
+    int rc = 0;
+
+    if (sqlite3_prepare_v2(
+            s->db, "SELECT coalesce(max(version), 0) FROM zaehlwerk_schema", -1, &q, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW)
+        *version = sqlite3_column_int(q, 0);
+    else
+        rc = fail(s, why);
+    sqlite3_finalize(q);
+    return rc;
+}
+
+static int apply(struct sqlite_store *s, const struct migration *m, char why[STORE_WHY_CHARS])
+{
+    char note[96];
+    char *sql = migration_sql(m, s->base.conf->table);
+    int rc = sql == NULL ? -ENOMEM : run(s, sql, why);
+
+    free(sql);
+    snprintf(note, sizeof note, "INSERT INTO zaehlwerk_schema (version) VALUES (%d)", m->version);
+    if (rc == 0)
+        rc = run(s, note, why);
+    if (rc == 0)
+        log_info("migrated", LOG_S("store", "sqlite"), LOG_I("version", m->version));
+    return rc;
+}
+
+static int migrate(struct sqlite_store *s, char why[STORE_WHY_CHARS])
+{
+    int version = 0;
+    int rc = run(s,
+                 "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version INTEGER PRIMARY KEY, applied "
+                 "INTEGER NOT NULL DEFAULT (strftime('%s', 'now')))",
+                 why);
+
+    if (rc == 0)
+        rc = read_version(s, &version, why);
+    if (rc == 0 && version > migration_latest("sqlite"))
+        return conf_wrong("DB_URL",
+                          "the database's tables are newer than this program",
+                          "a program of the same version or newer");
+    for (const struct migration *m; rc == 0 && (m = migration_after("sqlite", version)) != NULL;
+         version = m->version)
+        rc = apply(s, m, why);
+    return rc;
+}
+
+static int prepare(struct sqlite_store *s, char why[STORE_WHY_CHARS])
+{
+    char text[1024];
+
+    for (int i = 0; i < STATEMENTS; i++) {
+        size_t head = strcspn(statement_texts[i], "%");
+        const char *tail = statement_texts[i] + head;
+
+        snprintf(text,
+                 sizeof text,
+                 "%.*s%s%s",
+                 (int)head,
+                 statement_texts[i],
+                 *tail == '\0' ? "" : s->base.conf->table,
+                 *tail == '\0' ? "" : tail + strlen("%s"));
+        if (sqlite3_prepare_v3(
+                s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL) != SQLITE_OK)
+            return fail(s, why);
+    }
+    return 0;
+}
+
+static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    const char *path = path_of(base->conf);
+    int rc;
+
+    disconnect(s);
+    if (sqlite3_open(path, &s->db) != SQLITE_OK) {
+        snprintf(why, STORE_WHY_CHARS, "%s: %s", path, sqlite3_errmsg(s->db));
+        disconnect(s);
+        return -EAGAIN;
+    }
+    sqlite3_busy_timeout(s->db, 5000);
+    rc = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
+    if (rc == 0)
+        rc = migrate(s, why);
+    if (rc == 0)
+        rc = run(s, "COMMIT", why);
+    if (rc == 0)
+        rc = prepare(s, why);
+    if (rc != 0)
+        disconnect(s);
+    return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
+}
+
+static int step(struct sqlite_store *s, sqlite3_stmt *q, size_t *changed, char why[STORE_WHY_CHARS])
+{
+    int rc = 0;
+
+    if (sqlite3_step(q) != SQLITE_DONE)
+        rc = fail(s, why);
+    else
+        *changed += (size_t)sqlite3_changes(s->db);
+    sqlite3_reset(q);
+    return rc;
+}
+
+static int find_meter(struct sqlite_store *s, const struct reading *r, int64_t *id, char *why)
+{
+    sqlite3_stmt *find = s->statements[FIND_METER], *add = s->statements[ADD_METER];
+    size_t ignored = 0;
+    bool found;
+    int rc;
+
+    sqlite3_bind_text(find, 1, r->meter, -1, SQLITE_STATIC);
+    found = sqlite3_step(find) == SQLITE_ROW;
+    if (found)
+        *id = sqlite3_column_int64(find, 0);
+    sqlite3_reset(find);
+    if (found)
+        return 0;
+    sqlite3_bind_text(add, 1, r->meter, -1, SQLITE_STATIC);
+    sqlite3_bind_text(add, 2, r->number, -1, SQLITE_STATIC);
+    rc = step(s, add, &ignored, why);
+    *id = sqlite3_last_insert_rowid(s->db);
+    return rc;
+}
+
+static int write_reading(struct sqlite_store *s,
+                         const struct record *r,
+                         size_t *changed,
+                         char why[STORE_WHY_CHARS])
+{
+    bool debounced = r->type == RECORD_DEBOUNCED;
+    sqlite3_stmt *q = s->statements[debounced ? ADD_DEBOUNCED : ADD_READING];
+    struct store_columns c;
+    int64_t meter = 0, time = record_time(r);
+    int rc = store_columns_of(&r->reading, &c);
+
+    if (rc != 0) {
+        snprintf(why, STORE_WHY_CHARS, "a value does not fit its column");
+        return rc;
+    }
+    rc = find_meter(s, &r->reading, &meter, why);
+    if (rc != 0)
+        return rc;
+    {
+        const int64_t values[] = {time,   meter,  r->reading.counter, r->arrival_ms - time * 1000,
+                                  c.win,  c.wout, c.pin,              c.pout,
+                                  c.u[0], c.u[1], c.u[2],             c.i[0],
+                                  c.i[1], c.i[2], c.pf};
+        int n = (int)(sizeof values / sizeof values[0]);
+
+        for (int i = 0; i < n; i++)
+            if (values[i] == STORE_NULL)
+                sqlite3_bind_null(q, i + 1);
+            else
+                sqlite3_bind_int64(q, i + 1, values[i]);
+        if (debounced)
+            sqlite3_bind_int64(q, n + 1, r->window);
+    }
+    return step(s, q, changed, why);
+}
+
+static int write_reject(struct sqlite_store *s,
+                        const struct record *r,
+                        size_t *changed,
+                        char why[STORE_WHY_CHARS])
+{
+    sqlite3_stmt *q = s->statements[ADD_REJECT];
+    uint8_t digest[32];
+
+    store_digest(&r->octets, digest);
+    sqlite3_bind_blob(q, 1, digest, sizeof digest, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, r->arrival_ms / 1000);
+    if (r->reading.meter[0] != '\0')
+        sqlite3_bind_text(q, 3, r->reading.meter, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(q, 3);
+    sqlite3_bind_text(q, 4, r->topic, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 5, verdict_name(r->verdict), -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 6, r->detail, -1, SQLITE_STATIC);
+    if (r->octets.len > 0)
+        sqlite3_bind_blob(q, 7, r->octets.at, (int)r->octets.len, SQLITE_STATIC);
+    else
+        sqlite3_bind_zeroblob(q, 7, 0);
+    return step(s, q, changed, why);
+}
+
+static int sqlite_write(struct store *base,
+                        const struct record *const *rows,
+                        size_t n,
+                        struct store_counts *counts,
+                        char why[STORE_WHY_CHARS])
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    char ignored[STORE_WHY_CHARS];
+    int rc;
+
+    if (s->db == NULL) {
+        snprintf(why, STORE_WHY_CHARS, "not open");
+        return -EAGAIN;
+    }
+    rc = run(s, "BEGIN IMMEDIATE", why);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (rows[i]->type == RECORD_READING)
+            rc = write_reading(s, rows[i], &counts->readings, why);
+        else if (rows[i]->type == RECORD_DEBOUNCED)
+            rc = write_reading(s, rows[i], &counts->debounced, why);
+        else
+            rc = write_reject(s, rows[i], &counts->rejects, why);
+    }
+    if (rc == 0)
+        rc = run(s, "COMMIT", why);
+    if (rc != 0 && !sqlite3_get_autocommit(s->db))
+        (void)run(s, "ROLLBACK", ignored);
+    return rc;
+}
+
+static bool sqlite_alive(struct store *base)
+{
+    return ((struct sqlite_store *)base)->db != NULL;
+}
+
+static void sqlite_close(struct store *base)
+{
+    disconnect((struct sqlite_store *)base);
+    free(base);
+}
+
+struct store *sqlite_store_new(const struct store_conf *conf)
+{
+    static const struct store_ops ops = {
+        "sqlite", sqlite_connect, sqlite_write, sqlite_alive, sqlite_close};
+    struct sqlite_store *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    s->base = (struct store){&ops, conf};
+    return &s->base;
+}

@@ -1,0 +1,93 @@
+#include "store.h"
+
+#include <errno.h>
+#include <gcrypt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_postgresql(const struct store_conf *conf)
+{
+    if (*conf->url != '\0')
+        return has_prefix(conf->url, "postgresql://") || has_prefix(conf->url, "postgres://");
+    return *conf->host != '\0';
+}
+
+int store_check(const struct store_conf *conf)
+{
+    if (*conf->url != '\0' && !is_postgresql(conf) && !has_prefix(conf->url, "sqlite:"))
+        return conf_wrong("DB_URL", "of no known kind", "sqlite:PATH or postgresql://...");
+    if (*conf->url == '\0' && *conf->host != '\0' && conf->port == 3306)
+        return conf_wrong("DB_PORT",
+                          "3306 is MariaDB's port, which the original program used",
+                          "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
+                          "bring the old rows over");
+    if (!conf_is_identifier(conf->schema))
+        return conf_wrong("SMARTMETER_DB_SCHEMA", conf->schema, "lower-case letters, digits and _");
+    if (!conf_is_identifier(conf->table))
+        return conf_wrong("SMARTMETER_DB_TABLE", conf->table, "lower-case letters, digits and _");
+    return 0;
+}
+
+struct store *store_new(const struct store_conf *conf)
+{
+    return is_postgresql(conf) ? pg_store_new(conf) : sqlite_store_new(conf);
+}
+
+int store_connect(struct store *s, char why[STORE_WHY_CHARS])
+{
+    return s->ops->connect(s, why);
+}
+
+int store_write(struct store *s,
+                const struct record *const *rows,
+                size_t n,
+                struct store_counts *counts,
+                char why[STORE_WHY_CHARS])
+{
+    *counts = (struct store_counts){0};
+    return s->ops->write(s, rows, n, counts, why);
+}
+
+bool store_alive(struct store *s)
+{
+    return s->ops->alive(s);
+}
+
+void store_free(struct store *s)
+{
+    if (s != NULL)
+        s->ops->close(s);
+}
+
+/* A field in 10^exponent of its unit; false when it is beyond limit. */
+static bool column(const struct reading *r, enum field f, int exponent, int64_t limit, int64_t *out)
+{
+    const struct quantity *q = &r->values[f];
+
+    *out = q->present ? quantity_scaled(q, exponent) : STORE_NULL;
+    return !q->present || (*out >= -limit && *out <= limit);
+}
+
+int store_columns_of(const struct reading *r, struct store_columns *c)
+{
+    bool fits = column(r, FIELD_WIN, 0, INT64_MAX, &c->win) &&
+                column(r, FIELD_WOUT, 0, INT64_MAX, &c->wout) &&
+                column(r, FIELD_PIN, 0, INT32_MAX, &c->pin) &&
+                column(r, FIELD_POUT, 0, INT32_MAX, &c->pout) &&
+                column(r, FIELD_PF, -3, INT16_MAX, &c->pf);
+
+    for (int p = 0; p < 3 && fits; p++)
+        fits = column(r, (enum field)(FIELD_U1 + p), -3, INT32_MAX, &c->u[p]) &&
+               column(r, (enum field)(FIELD_I1 + p), -3, INT32_MAX, &c->i[p]);
+    return fits ? 0 : -EINVAL;
+}
+
+void store_digest(const struct view *octets, uint8_t digest[32])
+{
+    gcry_md_hash_buffer(GCRY_MD_SHA256, digest, octets->at, octets->len);
+}

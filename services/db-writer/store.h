@@ -1,0 +1,132 @@
+/* store: where readings end up; one interface, a file for each database. */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "record.h"
+
+/** The database's settings. */
+struct store_conf {
+    char *url;
+    char *user;
+    char *password;
+    char *host;
+    int64_t port;
+    char *name;
+    char *schema;
+    char *table;
+};
+
+#define STORE_SQLITE_DEFAULT "/var/lib/zaehlwerk/zaehlwerk.sqlite"
+
+/* clang-format off */
+#define STORE_OPTIONS(s, m)                                                                                                \
+    CONF_SECRET_OPTION("DB_URL", s, m.url, "", "sqlite:PATH or postgresql://user:password@host/name; goes before the DB parts"), \
+    CONF_TEXT_OPTION("DB_HOST", s, m.host, "", "PostgreSQL host; with neither it nor DB_URL: SQLite in " STORE_SQLITE_DEFAULT), \
+    CONF_NUMBER_OPTION("DB_PORT", s, m.port, "5432", 1, 65535, "its port"),                                                \
+    CONF_TEXT_OPTION("DB_NAME", s, m.name, "smartmeter", "its database"),                                                  \
+    CONF_TEXT_OPTION("DB_USER", s, m.user, "", "its user"),                                                                \
+    CONF_SECRET_OPTION("DB_PASSWORD", s, m.password, "", "the user's password"),                                           \
+    CONF_TEXT_OPTION("SMARTMETER_DB_SCHEMA", s, m.schema, "smartmeter", "schema for the tables (PostgreSQL)"),             \
+    CONF_TEXT_OPTION("SMARTMETER_DB_TABLE", s, m.table, "history", "the readings; NAMEdebounced holds one per window")
+/* clang-format on */
+
+#define STORE_WHY_CHARS 160
+
+/** What one write did. */
+struct store_counts {
+    size_t readings, debounced, rejects; /* rows that are new or changed */
+};
+
+struct store;
+
+struct store_ops {
+    const char *name; /* "sqlite", "postgresql" */
+    int (*connect)(struct store *s, char why[STORE_WHY_CHARS]);
+    int (*write)(struct store *s,
+                 const struct record *const *rows,
+                 size_t n,
+                 struct store_counts *counts,
+                 char why[STORE_WHY_CHARS]);
+    bool (*alive)(struct store *s);
+    void (*close)(struct store *s);
+};
+
+/** Each store's struct begins with this. */
+struct store {
+    const struct store_ops *ops;
+    const struct store_conf *conf;
+};
+
+/** Refuse settings that no store can use: 0, or -EINVAL and logged. */
+int store_check(const struct store_conf *conf);
+
+/** Choose the store by the settings; nothing is opened yet. NULL out of memory. */
+struct store *store_new(const struct store_conf *conf);
+
+/**
+ * Connect, and bring the tables to this program's version (numbered migrations in one transaction).
+ * Returns 0; -EAGAIN when the database cannot be reached or used now, with why; -EINVAL, logged,
+ * when it never will: its tables are newer than the program, or it is no PostgreSQL.
+ */
+int store_connect(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/**
+ * Write reading, debounced and reject records in one transaction; returns after it is committed and
+ * synced. Rows that are there already stay as they are; of two debounced readings of one window the
+ * earlier by (unsuspected first, time, counter) stays.
+ * Returns 0; -EINVAL when the database refuses the data (nothing was written); -EAGAIN when it
+ * cannot do it now: connect again and repeat.
+ */
+int store_write(struct store *s,
+                const struct record *const *rows,
+                size_t n,
+                struct store_counts *counts,
+                char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** False once the connection is known to be lost. */
+bool store_alive(struct store *s);
+
+void store_free(struct store *s);
+
+/** The stores. */
+struct store *sqlite_store_new(const struct store_conf *conf);
+struct store *pg_store_new(const struct store_conf *conf);
+
+/* --- what stores share ------------------------------------------------------------------------- */
+
+/** A reading in the columns' units; absent values are STORE_NULL. */
+#define STORE_NULL INT64_MIN
+
+struct store_columns {
+    int64_t win, wout, pin, pout, u[3], i[3], pf;
+};
+
+/** Returns 0, or -EINVAL when a value does not fit its column (power 32 bits, factor 16 bits). */
+int store_columns_of(const struct reading *r, struct store_columns *c)
+    __attribute__((warn_unused_result));
+
+/** SHA-256 of a reject's octets: its key. */
+void store_digest(const struct view *octets, uint8_t digest[32]);
+
+/** One numbered migration; text holds @table@ for the table's name. */
+struct migration {
+    const char *store;
+    int version;
+    const char *text;
+};
+
+/** The migration of a store that follows `version`, or NULL. */
+const struct migration *migration_after(const char *store, int version);
+
+/** The newest version of a store. */
+int migration_latest(const char *store);
+
+/** Its SQL with the table's name put in, on the heap; NULL out of memory. */
+char *migration_sql(const struct migration *m, const char *table);
+
+#endif

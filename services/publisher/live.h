@@ -1,0 +1,39 @@
+/* live: which readings are live values, and on which topic. */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record.h"
+
+/** The last reading shown of each meter. */
+struct live;
+
+/** What a reading is. */
+enum live_verdict {
+    LIVE,
+    LIVE_REDELIVERED, /* not its first delivery */
+    LIVE_LATE,        /* arrived more than 60 s ago */
+    LIVE_STALE,       /* not newer than the last shown of its meter */
+};
+
+/** "redelivered", "late", "stale"; "live" for LIVE. */
+const char *live_name(enum live_verdict v);
+
+struct live *live_new(void);
+void live_free(struct live *l);
+
+/** Judge one reading at now_ms; a live one becomes the last shown of its meter. */
+enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms);
+
+/** How many meters were shown. */
+size_t live_meters(const struct live *l);
+
+/**
+ * The topic of a reading: {meter} becomes its id, {name} its name (the id where it has none), with
+ * +, # and / in it as _. Cut to size.
+ */
+void live_topic(const char *pattern, const struct reading *r, char *topic, size_t size);
+
+#endif
