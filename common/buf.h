@@ -15,6 +15,12 @@ struct buf {
 /** Append len octets. Returns 0, or -ENOMEM with the buffer as it was. */
 int buf_add(struct buf *b, const void *octets, size_t len) __attribute__((warn_unused_result));
 
+/**
+ * Make room for len more octets; they begin at data + len and count once len is raised.
+ * Returns 0, or -ENOMEM with the buffer as it was.
+ */
+int buf_reserve(struct buf *b, size_t len) __attribute__((warn_unused_result));
+
 /** Forget the first n octets (all of them when n is larger). */
 void buf_drop(struct buf *b, size_t n);
 

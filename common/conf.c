@@ -144,7 +144,7 @@ void conf_free(const struct conf_option *options, void *self)
 void conf_help(FILE *out, const struct conf_option *options)
 {
     for (; options->name != NULL; options++) {
-        const char *fallback = options->fallback == NULL    ? "required"
+        const char *fallback = options->fallback == NULL      ? "required"
                                : options->fallback[0] == '\0' ? "empty"
                                                               : options->fallback;
 

@@ -67,7 +67,8 @@ void conf_help(FILE *out, const struct conf_option *options);
  */
 char **conf_list(const char *text);
 
-/** True for lower-case letters, digits and _, beginning with a letter: a name SQL needs no quotes for. */
+/** True for lower-case letters, digits and _, beginning with a letter: a name SQL needs no quotes
+ * for. */
 bool conf_is_identifier(const char *text);
 
 #endif

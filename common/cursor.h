@@ -23,7 +23,8 @@ static inline size_t cursor_left(const struct cursor *c)
     return (size_t)(c->end - c->at);
 }
 
-/** The next n octets, valid as long as what the cursor views; NULL and a sticky error when fewer are left. */
+/** The next n octets, valid as long as what the cursor views; NULL and a sticky error when fewer
+ * are left. */
 static inline const uint8_t *cursor_take(struct cursor *c, size_t n)
 {
     const uint8_t *p = c->at;

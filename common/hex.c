@@ -3,13 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
-int hex_digit(int c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define NONE16  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+#define LETTERS -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1
+
+const int8_t hex_values[256] = {
+    NONE16, NONE16, NONE16, 0,      1,      2,      3,      4,      5,       6,      7,
+    8,      9,      -1,     -1,     -1,     -1,     -1,     -1,     LETTERS, NONE16, LETTERS,
+    NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16, NONE16,
+};
 
 void hex_encode(const uint8_t *octets, size_t len, char *text)
 {

@@ -17,11 +17,8 @@ struct http {
     int64_t started;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *connection,
-                              unsigned status,
-                              const char *type,
-                              char *text,
-                              size_t len)
+static enum MHD_Result
+answer(struct MHD_Connection *connection, unsigned status, const char *type, char *text, size_t len)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
@@ -46,9 +43,7 @@ static void print_metrics(const struct http *h, FILE *out)
             "# HELP process_start_time_seconds Start of the process since the epoch.\n"
             "# TYPE process_start_time_seconds gauge\n"
             "process_start_time_seconds %lld\n",
-            h->svc->info->name,
-            ZW_VERSION,
-            (long long)h->started);
+            h->svc->info->name, ZW_VERSION, (long long)h->started);
     metrics_print(h->svc->metrics, out);
 }
 
@@ -134,19 +129,9 @@ static int listen_on(struct http *h, const char *listen, const struct addrinfo *
 
     if (address->ai_family == AF_INET6)
         flags |= MHD_USE_IPv6;
-    h->daemon = MHD_start_daemon(flags,
-                                 0,
-                                 NULL,
-                                 NULL,
-                                 handle,
-                                 h,
-                                 MHD_OPTION_SOCK_ADDR,
-                                 address->ai_addr,
-                                 MHD_OPTION_CONNECTION_TIMEOUT,
-                                 10U,
-                                 MHD_OPTION_CONNECTION_LIMIT,
-                                 64U,
-                                 MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
+                                 address->ai_addr, MHD_OPTION_CONNECTION_TIMEOUT, 10U,
+                                 MHD_OPTION_CONNECTION_LIMIT, 64U, MHD_OPTION_END);
     if (h->daemon == NULL)
         return complain(listen, strerror(errno));
     log_info("http", LOG_S("listen", listen), LOG_I("port", bound_port(h->daemon)));

@@ -11,14 +11,14 @@
 #include "log.h"
 
 enum {
-    HIGH_WATER = 4,           /* messages a PUSH/PULL end may hold */
+    HIGH_WATER = 4, /* messages a PUSH/PULL end may hold */
     PUB_HIGH_WATER = 1000,
     KERNEL_BUFFER = 64 * 1024,
     HEARTBEAT_MS = 1000,
     HEARTBEAT_TIMEOUT_MS = 3000,
     RECONNECT_MAX_MS = 2000,
-    TURN = 100,               /* messages read before others have their turn */
-    ADDRESSES_MAX = 256,      /* of one name */
+    TURN = 100,          /* messages read before others have their turn */
+    ADDRESSES_MAX = 256, /* of one name */
     ENDPOINT_CHARS = 80,
     TICK_MS = 1000,
 };
@@ -60,7 +60,8 @@ static int resolve_dns(const char *host, const char *port, char (*endpoints)[80]
 link_resolve *link_resolver = resolve_dns;
 int64_t link_resolve_ms = 5000, link_unreachable_ms = 30000;
 
-/* --- names to addresses ------------------------------------------------------------------------ */
+/* --- names to addresses ------------------------------------------------------------------------
+ */
 
 static int resolve_dns(const char *host, const char *port, char (*endpoints)[80], int max)
 {
@@ -74,11 +75,8 @@ static int resolve_dns(const char *host, const char *port, char (*endpoints)[80]
     for (const struct addrinfo *a = list; a != NULL && n < max; a = a->ai_next) {
         if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
             continue;
-        snprintf(endpoints[n++],
-                 ENDPOINT_CHARS,
-                 a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s",
-                 text,
-                 port);
+        snprintf(endpoints[n++], ENDPOINT_CHARS,
+                 a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s", text, port);
     }
     freeaddrinfo(list);
     return n;
@@ -234,7 +232,8 @@ size_t link_peers(const struct link *l)
     return n;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 static struct link *link_new(struct svc *svc, int type)
 {
@@ -345,8 +344,7 @@ static int follow(struct link *l)
     l->timer = zloop_timer(loop, TICK_MS, 0, on_tick, l);
     if (l->name_count > 0) {
         l->resolver = zactor_new(resolver_main, l);
-        if (l->resolver == NULL ||
-            zloop_reader(loop, zactor_sock(l->resolver), on_answer, l) != 0)
+        if (l->resolver == NULL || zloop_reader(loop, zactor_sock(l->resolver), on_answer, l) != 0)
             return -ENOMEM;
     }
     link_resume(l);
@@ -421,7 +419,8 @@ void link_free(struct link *l)
     free(l);
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 /* Receive one message, of two parts when it has a topic. Returns false when there is none. */
 static bool receive(const struct link *l, zmq_msg_t *topic, zmq_msg_t *body)
@@ -459,11 +458,8 @@ static int on_message(zloop_t *loop, zsock_t *sock, void *arg)
         zmq_msg_init(&body);
         more = receive(l, &topic, &body);
         if (more)
-            more = l->consumer.message(l->consumer.arg,
-                                       zmq_msg_data(&topic),
-                                       zmq_msg_size(&topic),
-                                       zmq_msg_data(&body),
-                                       zmq_msg_size(&body));
+            more = l->consumer.message(l->consumer.arg, zmq_msg_data(&topic), zmq_msg_size(&topic),
+                                       zmq_msg_data(&body), zmq_msg_size(&body));
         zmq_msg_close(&topic);
         zmq_msg_close(&body);
     }
@@ -503,7 +499,8 @@ int link_put(struct link *l, const void *record, size_t len)
     return 0;
 }
 
-void link_publish(struct link *l, const void *topic, size_t topic_len, const void *octets, size_t len)
+void link_publish(
+    struct link *l, const void *topic, size_t topic_len, const void *octets, size_t len)
 {
     void *sock = zsock_resolve(l->sock);
 

@@ -1,4 +1,5 @@
-/* link: the streams between services (ZeroMQ). The producer binds, consumers connect to all of it. */
+/* link: the streams between services (ZeroMQ). The producer binds, consumers connect to all of it.
+ */
 #ifndef LINK_H
 #define LINK_H
 
@@ -19,10 +20,10 @@ enum link_pattern {
 struct link;
 
 /**
- * Bind the producer's end to every endpoint of a list ("tcp://127.0.0.1:5550,ipc:///run/x"). `variable` is
- * the setting that holds it, for the error line. PUSH/PULL ends hold at most 4 messages and 64 KiB
- * of kernel buffers, since what they hold dies with a peer; heartbeats (1 s, 3 s) find hung peers.
- * Returns 0; -EINVAL when an endpoint cannot be bound, already logged; -ENOMEM.
+ * Bind the producer's end to every endpoint of a list ("tcp://127.0.0.1:5550,ipc:///run/x").
+ * `variable` is the setting that holds it, for the error line. PUSH/PULL ends hold at most 4
+ * messages and 64 KiB of kernel buffers, since what they hold dies with a peer; heartbeats (1 s, 3
+ * s) find hung peers. Returns 0; -EINVAL when an endpoint cannot be bound, already logged; -ENOMEM.
  */
 int link_bind(struct svc *svc,
               enum link_pattern pattern,
@@ -33,11 +34,8 @@ int link_bind(struct svc *svc,
 /** What a consumer does with its messages. Views live until the return. */
 struct link_consumer {
     /** One message (topic: PUB/SUB's, else empty). Returns false to stop reading for this turn. */
-    bool (*message)(void *arg,
-                    const uint8_t *topic,
-                    size_t topic_len,
-                    const uint8_t *octets,
-                    size_t len);
+    bool (*message)(
+        void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len);
     /** After each turn of messages: nothing more to read now. May be NULL. */
     void (*drained)(void *arg);
     void *arg;
@@ -46,7 +44,8 @@ struct link_consumer {
 /**
  * Connect a consumer to every address of every endpoint in the list. tcp:// names are resolved now
  * and every 5 seconds; each address is connected once. A failed or empty answer changes nothing; a
- * connection is dropped only when its address is gone from DNS and it has been unreachable for 30 s.
+ * connection is dropped only when its address is gone from DNS and it has been unreachable for 30
+ * s.
  *
  * topics (PUB/SUB): prefixes to subscribe to, NULL-terminated text; link_subscribe takes binary.
  * Returns 0; -EINVAL for a malformed endpoint, already logged; -ENOMEM.
@@ -79,7 +78,8 @@ int link_flush(struct link *l);
 size_t link_discard(struct link *l);
 
 /** Publish one message; never blocks, dropped when nobody subscribes or a subscriber is slow. */
-void link_publish(struct link *l, const void *topic, size_t topic_len, const void *octets, size_t len);
+void link_publish(
+    struct link *l, const void *topic, size_t topic_len, const void *octets, size_t len);
 
 /** Unbind or disconnect; lets what was sent go out for up to half a second. NULL is fine. */
 void link_free(struct link *l);

@@ -113,14 +113,12 @@ static void format_now(char text[32])
     snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields)
+void log_write(enum log_level level, const struct log_field *fields)
 {
     struct line l = {.len = 0};
     char now[32];
-    const struct log_field head[] = {LOG_S("time", now),
-                                     LOG_S("level", level_names[level]),
-                                     LOG_S("svc", logger.service),
-                                     LOG_S("event", event)};
+    const struct log_field head[] = {LOG_S("time", now), LOG_S("level", level_names[level]),
+                                     LOG_S("svc", logger.service)};
     ssize_t ignored;
 
     if (level < logger.level)

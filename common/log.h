@@ -9,7 +9,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 
 /** One key=value of a line. Values are escaped, so bytes from outside are safe. Never a key. */
 struct log_field {
-    const char *key; /* NULL ends the list */
+    const char *key;  /* NULL ends the list */
     const char *text; /* NULL: number counts */
     int64_t number;
 };
@@ -17,13 +17,15 @@ struct log_field {
 #define LOG_S(k, v) ((struct log_field){.key = (k), .text = (v)})
 #define LOG_I(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
-#define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
+#define LOG_LINE(event, ...)                                                                       \
+    ((const struct log_field[]){LOG_S("event", event), ##__VA_ARGS__, {.key = NULL}})
 
-/** log_warn("reject", LOG_S("reason", "checksum"), LOG_I("octets", 257)): an event and its fields. */
-#define log_debug(event, ...) log_write(LOG_LEVEL_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
-#define log_info(event, ...)  log_write(LOG_LEVEL_INFO, event, LOG_FIELDS(__VA_ARGS__))
-#define log_warn(event, ...)  log_write(LOG_LEVEL_WARN, event, LOG_FIELDS(__VA_ARGS__))
-#define log_error(event, ...) log_write(LOG_LEVEL_ERROR, event, LOG_FIELDS(__VA_ARGS__))
+/** log_warn("reject", LOG_S("reason", "checksum"), LOG_I("octets", 257)): an event and its fields.
+ */
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, LOG_LINE(__VA_ARGS__))
+#define log_info(...)  log_write(LOG_LEVEL_INFO, LOG_LINE(__VA_ARGS__))
+#define log_warn(...)  log_write(LOG_LEVEL_WARN, LOG_LINE(__VA_ARGS__))
+#define log_error(...) log_write(LOG_LEVEL_ERROR, LOG_LINE(__VA_ARGS__))
 
 /** Set once at start: the service's name, level and form. Before that: "?", info, text. */
 void log_open(const char *service, enum log_level level, bool json);
@@ -33,7 +35,7 @@ void log_open(const char *service, enum log_level level, bool json);
  *   time=2026-11-24T08:00:00.123Z level=warn svc=decryptor event=reject reason=checksum octets=257
  * or the same as one JSON object.
  */
-void log_write(enum log_level level, const char *event, const struct log_field *fields);
+void log_write(enum log_level level, const struct log_field *fields);
 
 /** The level of "debug", "info", "warn" or "error", or -1. */
 int log_level_from_name(const char *name);

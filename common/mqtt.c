@@ -47,9 +47,7 @@ static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *
             copy[i] = topic[i] == '\0' ? '?' : topic[i];
     }
     if (m->handler.message != NULL)
-        m->handler.message(m->handler.arg,
-                           copy != NULL ? copy : topic,
-                           message->payload,
+        m->handler.message(m->handler.arg, copy != NULL ? copy : topic, message->payload,
                            (size_t)message->payloadlen);
     free(copy);
     MQTTAsync_freeMessage(&message);
@@ -187,14 +185,10 @@ struct mqtt *mqtt_new(const struct mqtt_conf *conf,
     m->backoff_ms = BACKOFF_FIRST_MS;
     options.MQTTVersion = m->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = QUEUE_MAX;
-    snprintf(uri,
-             sizeof uri,
-             strchr(conf->host, ':') != NULL ? "%s://[%s]:%lld" : "%s://%s:%lld",
-             conf->tls ? "ssl" : "tcp",
-             conf->host,
-             (long long)conf->port);
-    if (MQTTAsync_createWithOptions(
-            &m->client, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options) != 0 ||
+    snprintf(uri, sizeof uri, strchr(conf->host, ':') != NULL ? "%s://[%s]:%lld" : "%s://%s:%lld",
+             conf->tls ? "ssl" : "tcp", conf->host, (long long)conf->port);
+    if (MQTTAsync_createWithOptions(&m->client, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                    &options) != 0 ||
         MQTTAsync_setCallbacks(m->client, m, on_lost, on_message, NULL) != 0 ||
         MQTTAsync_setConnected(m->client, m, on_connected) != 0 ||
         (m->v5 && MQTTAsync_setDisconnected(m->client, m, on_disconnected) != 0)) {
@@ -270,7 +264,8 @@ bool mqtt_connected(const struct mqtt *m)
     return m->connected;
 }
 
-int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+int mqtt_publish(
+    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
 {
     MQTTAsync_message message = MQTTAsync_message_initializer;
 
@@ -296,6 +291,7 @@ void mqtt_free(struct mqtt *m, int timeout_ms)
 
     if (m == NULL)
         return;
+    m->handler.state = NULL; /* an end that is wanted is no trouble */
     if (m->client != NULL) {
         options.timeout = timeout_ms;
         if (m->connected && MQTTAsync_disconnect(m->client, &options) == 0)

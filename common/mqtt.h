@@ -59,7 +59,8 @@ bool mqtt_connected(const struct mqtt *m);
  * Hand one message to paho's sender. Returns 0; -ENOTCONN; -EAGAIN when its queue is full. Delivery
  * with QoS 1 goes on in the background; nothing is kept over a lost connection.
  */
-int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+int mqtt_publish(
+    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
     __attribute__((warn_unused_result));
 
 /** Disconnect within timeout_ms (letting what is queued go out) and free; NULL is fine. */

@@ -17,11 +17,10 @@ static bool is_hex_text(const uint8_t *text, size_t len)
     size_t digits = 0;
 
     for (size_t i = 0; i < len; i++) {
-        if (is_space(text[i]))
-            continue;
-        if (hex_digit(text[i]) < 0)
+        if (hex_digit(text[i]) >= 0)
+            digits++;
+        else if (!is_space(text[i]))
             return false;
-        digits++;
     }
     return digits >= 2;
 }
@@ -30,20 +29,17 @@ static int add_hex(const uint8_t *text, size_t len, struct buf *out)
 {
     int high = -1;
 
+    if (buf_reserve(out, len / 2) != 0)
+        return -ENOMEM;
     for (size_t i = 0; i < len; i++) {
         int digit = hex_digit(text[i]);
-        uint8_t octet;
 
-        if (digit < 0)
-            continue;
-        if (high < 0) {
+        if (digit >= 0 && high < 0) {
             high = digit;
-            continue;
+        } else if (digit >= 0) {
+            out->data[out->len++] = (uint8_t)(high << 4 | digit);
+            high = -1;
         }
-        octet = (uint8_t)(high << 4 | digit);
-        high = -1;
-        if (buf_add(out, &octet, 1) != 0)
-            return -ENOMEM;
     }
     return 0;
 }

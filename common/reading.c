@@ -7,11 +7,11 @@
 static const struct {
     const char *name, *unit;
 } fields[FIELD_COUNT] = {
-    [FIELD_WIN] = {"WIn", "Wh"},     [FIELD_WOUT] = {"WOut", "Wh"},   [FIELD_PIN] = {"PIn", "W"},
-    [FIELD_POUT] = {"POut", "W"},    [FIELD_U1] = {"U1", "V"},        [FIELD_U2] = {"U2", "V"},
-    [FIELD_U3] = {"U3", "V"},        [FIELD_I1] = {"I1", "A"},        [FIELD_I2] = {"I2", "A"},
-    [FIELD_I3] = {"I3", "A"},        [FIELD_PF] = {"PF", "1"},        [FIELD_RIN] = {"RIn", "varh"},
-    [FIELD_ROUT] = {"ROut", "varh"}, [FIELD_QIN] = {"QIn", "var"},    [FIELD_QOUT] = {"QOut", "var"},
+    [FIELD_WIN] = {"WIn", "Wh"},     [FIELD_WOUT] = {"WOut", "Wh"}, [FIELD_PIN] = {"PIn", "W"},
+    [FIELD_POUT] = {"POut", "W"},    [FIELD_U1] = {"U1", "V"},      [FIELD_U2] = {"U2", "V"},
+    [FIELD_U3] = {"U3", "V"},        [FIELD_I1] = {"I1", "A"},      [FIELD_I2] = {"I2", "A"},
+    [FIELD_I3] = {"I3", "A"},        [FIELD_PF] = {"PF", "1"},      [FIELD_RIN] = {"RIn", "varh"},
+    [FIELD_ROUT] = {"ROut", "varh"}, [FIELD_QIN] = {"QIn", "var"},  [FIELD_QOUT] = {"QOut", "var"},
 };
 
 const char *field_name(enum field f)
@@ -64,22 +64,13 @@ void quantity_format(const struct quantity *q, char text[QUANTITY_CHARS])
     }
     if (decimals > 18)
         decimals = 18;
-    len = snprintf(digits,
-                   sizeof digits,
-                   "%0*" PRIu64,
-                   decimals + 1,
+    len = snprintf(digits, sizeof digits, "%0*" PRIu64, decimals + 1,
                    q->mantissa < 0 ? -(uint64_t)q->mantissa : (uint64_t)q->mantissa);
     point = len - decimals;
     while (len > point + 1 && digits[len - 1] == '0')
         len--;
-    snprintf(text,
-             QUANTITY_CHARS,
-             "%s%.*s.%.*s",
-             q->mantissa < 0 ? "-" : "",
-             point,
-             digits,
-             len - point,
-             digits + point);
+    snprintf(text, QUANTITY_CHARS, "%s%.*s.%.*s", q->mantissa < 0 ? "-" : "", point, digits,
+             len - point, digits + point);
 }
 
 void reading_values_json(const struct reading *r, int64_t time, char text[VALUES_JSON_CHARS])
@@ -92,15 +83,10 @@ void reading_values_json(const struct reading *r, int64_t time, char text[VALUES
         if (!r->values[f].present)
             continue;
         quantity_format(&r->values[f], value);
-        at += (size_t)snprintf(text + at,
-                               VALUES_JSON_CHARS - at,
-                               "\"%s\": {\"value\": %s, \"unit\": \"%s\"}, ",
-                               fields[f].name,
-                               value,
+        at += (size_t)snprintf(text + at, VALUES_JSON_CHARS - at,
+                               "\"%s\": {\"value\": %s, \"unit\": \"%s\"}, ", fields[f].name, value,
                                fields[f].unit);
     }
-    snprintf(text + at,
-             VALUES_JSON_CHARS - at,
-             "\"timestamp\": {\"value\": %" PRId64 ", \"unit\": \"s\"}}",
-             time);
+    snprintf(text + at, VALUES_JSON_CHARS - at,
+             "\"timestamp\": {\"value\": %" PRId64 ", \"unit\": \"s\"}}", time);
 }

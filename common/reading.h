@@ -64,8 +64,8 @@ int64_t quantity_scaled(const struct quantity *q, int exponent);
 #define QUANTITY_CHARS 48
 
 /**
- * The quantity as the original application prints it: an integer where the scaler is 0 or more, else
- * the scaler's decimals with trailing zeros dropped down to one ("233.8", "0.33", "237.0").
+ * The quantity as the original application prints it: an integer where the scaler is 0 or more,
+ * else the scaler's decimals with trailing zeros dropped down to one ("233.8", "0.33", "237.0").
  */
 void quantity_format(const struct quantity *q, char text[QUANTITY_CHARS]);
 
@@ -73,8 +73,8 @@ void quantity_format(const struct quantity *q, char text[QUANTITY_CHARS]);
 
 /**
  * The original application's JSON line without a line feed:
- *   {"WIn": {"value": 10069016, "unit": "Wh"}, ..., "timestamp": {"value": 1665581631, "unit": "s"}}
- * Fields that the meter does not send are left out; timestamp is `time`.
+ *   {"WIn": {"value": 10069016, "unit": "Wh"}, ..., "timestamp": {"value": 1665581631, "unit":
+ * "s"}} Fields that the meter does not send are left out; timestamp is `time`.
  */
 void reading_values_json(const struct reading *r, int64_t time, char text[VALUES_JSON_CHARS]);
 

@@ -29,7 +29,10 @@ struct member {
     size_t size; /* TEXT: the array's size */
 };
 
-#define MEMBER(key, form, m) {key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m)}
+#define MEMBER(key, form, m)                                                                       \
+    {                                                                                              \
+        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m)                     \
+    }
 
 #define DELIVERY                                                                                   \
     MEMBER("origin", ORIGIN, origin), MEMBER("seq", U64, seq), MEMBER("index", U32, index),        \
@@ -42,7 +45,10 @@ struct member {
         MEMBER("number", TEXT, reading.number), MEMBER("name", TEXT, reading.name),                \
         MEMBER("values", VALUES, reading.values)
 
-#define END {NULL, U64, 0, 0}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, U64, 0, 0                                                                            \
+    }
 
 static const struct member telegram[] = {
     DELIVERY,
@@ -233,8 +239,8 @@ static bool get_values(const msgpack_object *o, struct quantity *values)
             return false;
         f = field_from_name(key->via.str.ptr, key->via.str.size);
         if (f >= 0)
-            values[f] = (struct quantity){
-                .present = true, .mantissa = mantissa, .scaler = (int8_t)scaler};
+            values[f] =
+                (struct quantity){.present = true, .mantissa = mantissa, .scaler = (int8_t)scaler};
     }
     return true;
 }
@@ -265,10 +271,8 @@ static bool get_ranges(const msgpack_object *o, msgpack_zone *zone, struct recor
     return true;
 }
 
-static bool get_member(const msgpack_object *o,
-                       struct record *r,
-                       const struct member *m,
-                       msgpack_zone *zone)
+static bool
+get_member(const msgpack_object *o, struct record *r, const struct member *m, msgpack_zone *zone)
 {
     void *at = (char *)r + m->offset;
     uint64_t u = 0;
@@ -351,11 +355,8 @@ static int from_map(const msgpack_object *map, struct record *r, msgpack_zone *z
     return 0;
 }
 
-int record_unpack(const uint8_t *octets,
-                  size_t len,
-                  size_t *at,
-                  struct record *r,
-                  struct record_memory *memory)
+int record_unpack(
+    const uint8_t *octets, size_t len, size_t *at, struct record *r, struct record_memory *memory)
 {
     msgpack_unpacked *u = memory->unpacked;
     msgpack_unpack_return rc;

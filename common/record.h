@@ -47,20 +47,20 @@ struct record {
     uint64_t seq;
     uint32_t index;
     uint32_t attempt;
-    int64_t arrival_ms;                /* UTC */
-    char streams[STREAMS_CHARS + 1];   /* "history,debounced": the durable streams that must ack */
-    char topic[TOPIC_CHARS + 1];       /* MQTT topic it arrived on, cut at 255 octets */
+    int64_t arrival_ms;              /* UTC */
+    char streams[STREAMS_CHARS + 1]; /* "history,debounced": the durable streams that must ack */
+    char topic[TOPIC_CHARS + 1];     /* MQTT topic it arrived on, cut at 255 octets */
 
-    enum verdict verdict;              /* telegram, reject */
-    char detail[DETAIL_CHARS + 1];     /* telegram, reject */
-    struct view apdu;                  /* telegram: empty unless the verdict is VERDICT_OK */
-    struct view octets;                /* telegram, reject: all link frames, or the payload */
+    enum verdict verdict;          /* telegram, reject */
+    char detail[DETAIL_CHARS + 1]; /* telegram, reject */
+    struct view apdu;              /* telegram: empty unless the verdict is VERDICT_OK */
+    struct view octets;            /* telegram, reject: all link frames, or the payload */
 
-    struct reading reading;            /* reading, debounced; reject: meter and counter */
-    int64_t window;                    /* debounced: start of the window, seconds since 1970 UTC */
+    struct reading reading; /* reading, debounced; reject: meter and counter */
+    int64_t window;         /* debounced: start of the window, seconds since 1970 UTC */
 
-    char stream[STREAMS_CHARS + 1];    /* ack: the one stream */
-    const struct ack_range *ranges;    /* ack */
+    char stream[STREAMS_CHARS + 1]; /* ack: the one stream */
+    const struct ack_range *ranges; /* ack */
     size_t range_count;
 };
 
@@ -88,7 +88,8 @@ int record_unpack(const uint8_t *octets,
 
 void record_memory_free(struct record_memory *memory);
 
-/** The reading's time, seconds since 1970 UTC: the meter's clock, or the arrival where it has none. */
+/** The reading's time, seconds since 1970 UTC: the meter's clock, or the arrival where it has none.
+ */
 static inline int64_t record_time(const struct record *r)
 {
     return r->reading.has_time ? r->reading.time : r->arrival_ms / 1000;

@@ -33,10 +33,7 @@ static void help(const struct svc_info *info)
            "usage: %s [--help | --version | --check-config]\n\n"
            "Settings are environment variables; NAME_FILE instead of NAME names a file that holds\n"
            "the value. Defaults stand in brackets.\n\n",
-           info->name,
-           ZW_VERSION,
-           info->purpose,
-           info->name);
+           info->name, ZW_VERSION, info->purpose, info->name);
     conf_help(stdout, info->options);
 }
 
@@ -86,8 +83,7 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
     rc = conf_read(info->options, self);
     if (rc != 0)
         return rc;
-    log_open(info->name,
-             (enum log_level)log_level_from_name(svc->conf.log_level),
+    log_open(info->name, (enum log_level)log_level_from_name(svc->conf.log_level),
              strcmp(svc->conf.log_format, "json") == 0);
     rc = info->check == NULL ? 0 : info->check(self);
     if (rc != 0)
@@ -109,7 +105,7 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
     log_info("start", LOG_S("version", ZW_VERSION), LOG_I("pid", getpid()));
-    return http_open(svc, svc->conf.http_listen, &svc->http);
+    return svc->conf.http_listen == NULL ? 0 : http_open(svc, svc->conf.http_listen, &svc->http);
 }
 
 static int on_timer(zloop_t *loop, int id, void *arg)
@@ -205,11 +201,8 @@ bool svc_print_states(struct svc *svc, FILE *out)
         const struct svc_state *state = &svc->states->list[i];
 
         ready &= state->up;
-        fprintf(out, "%s: %s%s%s\n",
-                state->name,
-                state->up ? "up" : "down",
-                state->why[0] != '\0' ? ", " : "",
-                state->why);
+        fprintf(out, "%s: %s%s%s\n", state->name, state->up ? "up" : "down",
+                state->why[0] != '\0' ? ", " : "", state->why);
     }
     pthread_mutex_unlock(&svc->states->lock);
     return ready;

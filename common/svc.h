@@ -32,7 +32,8 @@ struct svc_info {
     const char *purpose; /* one line for --help */
     const struct conf_option *options;
     const struct metric_def *metrics;
-    int (*check)(void *self); /* more checks of the settings: 0, or -EINVAL and logged; may be NULL */
+    int (*check)(
+        void *self); /* more checks of the settings: 0, or -EINVAL and logged; may be NULL */
 };
 
 #define SVC_STATES 8
@@ -92,7 +93,8 @@ void svc_end(struct svc *svc, int verdict);
 /** Close what svc_start opened and free self's settings; takes a half-started svc. */
 void svc_close(struct svc *svc, void *self);
 
-/** The exit status of a result: 0, 78 (EX_CONFIG) for -EINVAL, else 70 (EX_SOFTWARE); logs the stop. */
+/** The exit status of a result: 0, 78 (EX_CONFIG) for -EINVAL, else 70 (EX_SOFTWARE); logs the
+ * stop. */
 int svc_exit(const struct svc_info *info, int rc);
 
 /** Add to a counter, set a gauge: metrics of info->metrics by place. */

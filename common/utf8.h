@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /**
- * Copy text into out (size octets with the NUL): valid UTF-8 as it is, each octet that belongs to no
- * valid sequence as '?', cut before a sequence that does not fit. Source: RFC 3629, section 4.
+ * Copy text into out (size octets with the NUL): valid UTF-8 as it is, each octet that belongs to
+ * no valid sequence as '?', cut before a sequence that does not fit. Source: RFC 3629, section 4.
  */
 void utf8_copy(char *out, size_t size, const char *text);
 

@@ -20,11 +20,11 @@
 
 /** Views into the parsed octets. */
 struct apdu {
-    bool ciphered;         /* false: body is the whole, plain APDU and nothing else is set */
-    const uint8_t *title;  /* SYSTEM_TITLE_OCTETS of the sender */
+    bool ciphered;        /* false: body is the whole, plain APDU and nothing else is set */
+    const uint8_t *title; /* SYSTEM_TITLE_OCTETS of the sender */
     uint8_t security_control;
-    uint32_t counter;      /* invocation counter (frame counter) */
-    const uint8_t *body;   /* ciphertext, or the plain APDU */
+    uint32_t counter;    /* invocation counter (frame counter) */
+    const uint8_t *body; /* ciphertext, or the plain APDU */
     size_t body_len;
     const uint8_t *tag;    /* TAG_OCTETS, or NULL when not authenticated */
     const uint8_t *header; /* general-ciphering: transaction-id to other-information, part of the */
@@ -37,8 +37,8 @@ struct apdu {
  *   DD | transaction-id | originator title | recipient title | date-time | other-information |
  *        [key-info] | length | SC | counter(4) | ciphertext | [tag(12)]       general-ciphering
  *   0F | ...                                                                  plain
- * (DLMS UA Green Book, 9.2.7 and 9.5). Security control 20, 21 (encrypted) and 30, 31 (encrypted and
- * authenticated): suite 0 and 1 use the same AES-128-GCM.
+ * (DLMS UA Green Book, 9.2.7 and 9.5). Security control 20, 21 (encrypted) and 30, 31 (encrypted
+ * and authenticated): suite 0 and 1 use the same AES-128-GCM.
  *
  * VERDICT_OK fills out. Else only out->ciphered and out->title (NULL unless it was found whole) are
  * defined, and *detail (a static phrase) says more:

@@ -16,12 +16,12 @@ static enum link_result (*const layers[])(const uint8_t *, size_t, struct link_f
 enum { LAYERS = sizeof layers / sizeof layers[0], OCTETS_MAX = 4 * APDU_MAX };
 
 struct assembler {
-    struct buf stream;     /* octets not yet known to be a frame */
-    int64_t stream_since;  /* arrival of its first octet */
-    struct buf octets;     /* link frames of the telegram under way; empty: none */
+    struct buf stream;    /* octets not yet known to be a frame */
+    int64_t stream_since; /* arrival of its first octet */
+    struct buf octets;    /* link frames of the telegram under way; empty: none */
     struct buf apdu;
-    int64_t since;         /* arrival of the telegram's first frame */
-    enum verdict verdict;  /* VERDICT_OK until a cause to reject it is known */
+    int64_t since;        /* arrival of the telegram's first frame */
+    enum verdict verdict; /* VERDICT_OK until a cause to reject it is known */
     const char *detail;
     unsigned fragments;
     uint16_t address;
@@ -95,7 +95,8 @@ static void begin(struct assembler *a, int64_t since)
 }
 
 /* Add a frame's octets to the telegram under way; out of memory or bounds spoils it. */
-static void append(struct assembler *a, const uint8_t *octets, size_t len, const struct link_frame *f)
+static void
+append(struct assembler *a, const uint8_t *octets, size_t len, const struct link_frame *f)
 {
     a->fragments++;
     if (a->octets.len + len > OCTETS_MAX || (f != NULL && a->apdu.len + f->len > APDU_MAX))
@@ -112,7 +113,8 @@ static void take_frame(struct assembler *a,
                        const struct outlet *out)
 {
     bool under_way = a->octets.len > 0;
-    bool follows = under_way && f->sequence == (a->fragments & 0x0F);
+    bool lost = a->verdict != VERDICT_OK && a->verdict != VERDICT_UNKNOWN_LAYOUT; /* too long */
+    bool follows = under_way && !lost && f->sequence == (a->fragments & 0x0F);
 
     if (f->sequence == 0 && !follows) {
         give_up(a, out);
@@ -129,7 +131,7 @@ static void take_frame(struct assembler *a,
         spoil(a, VERDICT_SEQUENCE, "a fragment is addressed to other SAPs than the first");
     }
     append(a, octets, f->size, f);
-    if (f->last)
+    if (f->last || a->octets.len > OCTETS_MAX)
         finish(a, out);
 }
 
@@ -142,7 +144,8 @@ static bool idle(const uint8_t *octets, size_t len)
     return true;
 }
 
-/* Octets that begin like a frame but are none: a part of the telegram under way, or of a new one. */
+/* Octets that begin like a frame but are none: a part of the telegram under way, or of a new one.
+ */
 static void take_damaged(struct assembler *a,
                          const uint8_t *octets,
                          size_t len,
@@ -159,7 +162,7 @@ static void take_damaged(struct assembler *a,
         begin(a, since);
     spoil(a, v, detail);
     append(a, octets, len, NULL);
-    if ((ci & 0xF0) == 0x10)
+    if ((ci & 0xF0) == 0x10 || a->octets.len > OCTETS_MAX)
         finish(a, out);
 }
 
@@ -182,7 +185,8 @@ static void take_noise(const uint8_t *octets, size_t len, const struct outlet *o
         out->emit(out->arg, &t);
 }
 
-/* Why octets that begin like a frame are none; `span` of them stand before the next start or the end. */
+/* Why octets that begin like a frame are none; `span` of them stand before the next start or the
+ * end. */
 static enum verdict diagnose(const uint8_t *octets, size_t span, const char **detail)
 {
     size_t size = (size_t)octets[1] + 6; /* 68 L L 68 and CS 16 around L octets */
@@ -211,11 +215,8 @@ static enum verdict diagnose(const uint8_t *octets, size_t span, const char **de
  * Octets of which it is now certain that no sound frame begins in them. Damaged frames are told by
  * what stands at their start; what stands before the first is noise.
  */
-static void take_wreck(struct assembler *a,
-                       const uint8_t *octets,
-                       size_t len,
-                       int64_t since,
-                       const struct outlet *out)
+static void take_wreck(
+    struct assembler *a, const uint8_t *octets, size_t len, int64_t since, const struct outlet *out)
 {
     size_t at = find_start(octets, len);
 
@@ -257,7 +258,7 @@ static void scan(struct assembler *a, bool ended, int64_t now_ms, const struct o
 
         if (r == LINK_FRAME) {
             take_wreck(a, p + done, at - done, a->stream_since, out);
-            take_frame(a, p + at, &f, done == 0 ? a->stream_since : now_ms, out);
+            take_frame(a, p + at, &f, at == 0 ? a->stream_since : now_ms, out);
             at += f.size;
             done = at;
             keep = len;
@@ -285,15 +286,14 @@ int assembler_feed(struct assembler *a,
     const struct outlet out = {emit, arg};
 
     if (assembler_pending(a) == 0 && apdu_is_whole(octets, len)) {
-        struct telegram_octets t = {.detail = "",
-                                    .apdu = octets,
-                                    .apdu_len = len,
-                                    .octets = octets,
-                                    .octets_len = len};
+        struct telegram_octets t = {
+            .detail = "", .apdu = octets, .apdu_len = len, .octets = octets, .octets_len = len};
 
         emit(arg, &t);
         return 0;
     }
+    if (len == 0)
+        return 0;
     if (a->stream.len == 0)
         a->stream_since = arrival_ms;
     if (buf_add(&a->stream, octets, len) != 0)

@@ -11,9 +11,9 @@
 
 /** One outcome. The views live until the callback returns. */
 struct telegram_octets {
-    enum verdict verdict;  /* VERDICT_OK: apdu is complete; else why not, and apdu is empty */
-    const char *detail;    /* a static phrase that says more, or "" */
-    const uint8_t *apdu;   /* the DLMS application message */
+    enum verdict verdict; /* VERDICT_OK: apdu is complete; else why not, and apdu is empty */
+    const char *detail;   /* a static phrase that says more, or "" */
+    const uint8_t *apdu;  /* the DLMS application message */
     size_t apdu_len;
     const uint8_t *octets; /* all octets that belong to it, link frames included */
     size_t octets_len;
@@ -22,9 +22,9 @@ struct telegram_octets {
 typedef void assembler_emit(void *arg, const struct telegram_octets *t);
 
 /**
- * The link-layer state of one topic: feed it payloads in order of arrival and it emits each telegram
- * once, when it is complete or can no longer become complete. Every octet that was fed comes out in
- * exactly one outcome, except idle octets (00, FF, CR, LF, blank) between frames.
+ * The link-layer state of one topic: feed it payloads in order of arrival and it emits each
+ * telegram once, when it is complete or can no longer become complete. Every octet that was fed
+ * comes out in exactly one outcome, except idle octets (00, FF, CR, LF, blank) between frames.
  *
  * - A telegram may be spread over payloads, and a payload may hold many.
  * - A damaged frame makes one reject of the telegram it belonged to, with the first cause.

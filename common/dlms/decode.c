@@ -48,11 +48,8 @@ static enum verdict decode_ciphered(struct gcm *gcm,
         *detail = "the APDU is longer than 4096 octets";
         return VERDICT_UNKNOWN_LAYOUT;
     }
-    rc = gcm_decrypt(gcm,
-                     apdu,
-                     keys->key,
-                     keys->has_authentication_key ? keys->authentication_key : NULL,
-                     plain);
+    rc = gcm_decrypt(gcm, apdu, keys->key,
+                     keys->has_authentication_key ? keys->authentication_key : NULL, plain);
     if (rc == -EINVAL) {
         *detail = "this meter authenticates its telegrams: its authentication key is needed too";
         return VERDICT_NO_KEY;

@@ -69,17 +69,13 @@ enum link_result mbus_check(const uint8_t *octets, size_t len, struct link_frame
     return LINK_FRAME;
 }
 
-size_t mbus_write(uint8_t *out,
-                  size_t room,
-                  uint8_t ci,
-                  uint16_t address,
-                  const uint8_t *data,
-                  size_t len)
+size_t
+mbus_write(uint8_t *out, size_t room, uint8_t ci, uint16_t address, const uint8_t *data, size_t len)
 {
     size_t body = len + BODY_HEAD;
     const uint8_t head[HEAD + BODY_HEAD] = {
-        MBUS_START, (uint8_t)body, (uint8_t)body,           MBUS_START,      0x53,
-        0xFF,       ci,            (uint8_t)(address >> 8), (uint8_t)address};
+        MBUS_START, (uint8_t)body,           (uint8_t)body,   MBUS_START, 0x53, 0xFF,
+        ci,         (uint8_t)(address >> 8), (uint8_t)address};
 
     if (len > DATA_MAX || room < len + MBUS_OVERHEAD)
         return 0;

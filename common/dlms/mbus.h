@@ -31,11 +31,7 @@ enum link_result mbus_check(const uint8_t *octets, size_t len, struct link_frame
  * Write one fragment (for meter-sim and tests): `data` of at most 506 octets.
  * Returns the frame's size, len + MBUS_OVERHEAD, or 0 when it does not fit room or the format.
  */
-size_t mbus_write(uint8_t *out,
-                  size_t room,
-                  uint8_t ci,
-                  uint16_t address,
-                  const uint8_t *data,
-                  size_t len);
+size_t mbus_write(
+    uint8_t *out, size_t room, uint8_t ci, uint16_t address, const uint8_t *data, size_t len);
 
 #endif

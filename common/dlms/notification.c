@@ -27,11 +27,11 @@ struct walk {
     enum field field; /* of the last value */
     bool has_field;   /* false: the last value is none that is known */
     enum obis_role role;
-    int8_t base;              /* power of ten of the last value's mantissa before its scaler */
+    int8_t base; /* power of ten of the last value's mantissa before its scaler */
     int8_t scaler;
-    bool first;               /* no leaf seen yet */
-    bool has_clock;           /* the body's clock was found */
-    const uint8_t *version;   /* list version string, or NULL */
+    bool first;             /* no leaf seen yet */
+    bool has_clock;         /* the body's clock was found */
+    const uint8_t *version; /* list version string, or NULL */
     size_t version_len;
     size_t structure_of_four; /* 2: next leaf is its first; 1: its second; capture object check */
     const uint8_t *last_digits;
@@ -162,8 +162,8 @@ static int visit_leaf(struct walk *w, const struct axdr_node *node)
         rc = 0;
     } else if (w->place == IN_UNIT && node->tag == AXDR_ENUM) {
         rc = take_unit(w, node->number);
-    } else if (w->has_field && (w->place == IN_UNIT ||
-                                (w->place == IN_SCALER && node->kind == AXDR_NUMBER))) {
+    } else if (w->has_field &&
+               (w->place == IN_UNIT || (w->place == IN_SCALER && node->kind == AXDR_NUMBER))) {
         rc = refuse(w, "a scaler or unit of another type");
     } else {
         rc = take_bare(w, node);
@@ -228,10 +228,8 @@ static bool is_dsmr(const uint8_t *octets, size_t len)
     return len > 0 && octets[0] == '/';
 }
 
-enum notification_result notification_read(const uint8_t *octets,
-                                           size_t len,
-                                           struct reading *out,
-                                           const char **detail)
+enum notification_result
+notification_read(const uint8_t *octets, size_t len, struct reading *out, const char **detail)
 {
     struct cursor in = cursor_make(octets, len);
     struct walk w = {.out = out, .detail = "", .first = true};

@@ -28,10 +28,8 @@ enum notification_result {
  * Fills time, clock_status, number and values of out (all of them reset first); meter, counter and
  * name are the caller's. *detail is a static phrase.
  */
-enum notification_result notification_read(const uint8_t *octets,
-                                           size_t len,
-                                           struct reading *out,
-                                           const char **detail);
+enum notification_result
+notification_read(const uint8_t *octets, size_t len, struct reading *out, const char **detail);
 
 /** True when the octets are one complete data-notification, known or not. */
 bool notification_is_whole(const uint8_t *octets, size_t len);

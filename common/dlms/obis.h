@@ -19,7 +19,8 @@ bool obis_is_code(const uint8_t *octets, size_t len);
 /** The role of a code, and its field when that is OBIS_FIELD. Source: IEC 62056-6-1. */
 enum obis_role obis_role(const uint8_t code[OBIS_OCTETS], enum field *field);
 
-/** DLMS unit numbers (Blue Book 4.3.2, table 4): 30 Wh, 32 varh, 27 W, 29 var, 35 V, 33 A, 255 none. */
+/** DLMS unit numbers (Blue Book 4.3.2, table 4): 30 Wh, 32 varh, 27 W, 29 var, 35 V, 33 A, 255
+ * none. */
 bool obis_unit_fits(enum field field, int64_t unit);
 
 /**

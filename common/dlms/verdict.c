@@ -19,8 +19,7 @@ static const struct {
                           "fragments do not belong together: one was lost between sender and "
                           "broker"},
     [VERDICT_NO_KEY] = {"no-key", "no key is configured for this meter"},
-    [VERDICT_WRONG_KEY] = {"wrong-key",
-                           "the frame is sound but this key does not fit this meter"},
+    [VERDICT_WRONG_KEY] = {"wrong-key", "the frame is sound but this key does not fit this meter"},
     [VERDICT_TAG] = {"tag",
                      "the key fits but the authentication tag does not: wrong authentication key, "
                      "or a forged telegram"},

@@ -20,7 +20,8 @@ enum { INT2 = 21, INT4 = 23, INT8 = 20, TIMESTAMPTZ = 1184 };
 enum { INT2S = 1005, INT4S = 1007, INT8S = 1016, TIMESTAMPTZS = 1185 };
 #define EPOCH_2000_US INT64_C(946684800000000)
 
-/* The columns of a reading, in the order of the INSERTs; a debounced row has window_start behind. */
+/* The columns of a reading, in the order of the INSERTs; a debounced row has window_start behind.
+ */
 enum column {
     COL_TIME,
     COL_RECEIVED_AT,
@@ -44,14 +45,22 @@ enum column {
 static const struct {
     int element, array, size;
 } column_types[COLUMNS] = {
-    [COL_TIME] = {TIMESTAMPTZ, TIMESTAMPTZS, 8}, [COL_RECEIVED_AT] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-    [COL_WIN] = {INT8, INT8S, 8},                [COL_WOUT] = {INT8, INT8S, 8},
-    [COL_METER] = {INT4, INT4S, 4},              [COL_COUNTER] = {INT4, INT4S, 4},
-    [COL_PIN] = {INT4, INT4S, 4},                [COL_POUT] = {INT4, INT4S, 4},
-    [COL_U1] = {INT4, INT4S, 4},                 [COL_U2] = {INT4, INT4S, 4},
-    [COL_U3] = {INT4, INT4S, 4},                 [COL_I1] = {INT4, INT4S, 4},
-    [COL_I2] = {INT4, INT4S, 4},                 [COL_I3] = {INT4, INT4S, 4},
-    [COL_PF] = {INT2, INT2S, 2},                 [COL_WINDOW] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
+    [COL_TIME] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
+    [COL_RECEIVED_AT] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
+    [COL_WIN] = {INT8, INT8S, 8},
+    [COL_WOUT] = {INT8, INT8S, 8},
+    [COL_METER] = {INT4, INT4S, 4},
+    [COL_COUNTER] = {INT4, INT4S, 4},
+    [COL_PIN] = {INT4, INT4S, 4},
+    [COL_POUT] = {INT4, INT4S, 4},
+    [COL_U1] = {INT4, INT4S, 4},
+    [COL_U2] = {INT4, INT4S, 4},
+    [COL_U3] = {INT4, INT4S, 4},
+    [COL_I1] = {INT4, INT4S, 4},
+    [COL_I2] = {INT4, INT4S, 4},
+    [COL_I3] = {INT4, INT4S, 4},
+    [COL_PF] = {INT2, INT2S, 2},
+    [COL_WINDOW] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
 };
 
 #define COLUMN_NAMES                                                                               \
@@ -99,7 +108,8 @@ struct pg_store {
     struct buf columns[COLUMNS];
 };
 
-/* --- connection -------------------------------------------------------------------------------- */
+/* --- connection --------------------------------------------------------------------------------
+ */
 
 static void disconnect(struct pg_store *s)
 {
@@ -177,9 +187,15 @@ static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
     const struct store_conf *c = s->base.conf;
     char port[8];
     const bool url = *c->url != '\0';
-    const char *names[] = {"application_name", "connect_timeout", "tcp_user_timeout",
-                           "client_encoding",  "dbname",          "host",
-                           "port",             "user",            "password",
+    const char *names[] = {"application_name",
+                           "connect_timeout",
+                           "tcp_user_timeout",
+                           "client_encoding",
+                           "dbname",
+                           "host",
+                           "port",
+                           "user",
+                           "password",
                            NULL};
     const char *values[] = {"zaehlwerk db-writer",
                             "5",
@@ -210,14 +226,8 @@ static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
 {
     const char *const parameters[] = {s->base.conf->schema};
     char sql[160];
-    PGresult *found = PQexecParams(s->connection,
-                                   "SELECT 1 FROM pg_namespace WHERE nspname = $1",
-                                   1,
-                                   NULL,
-                                   parameters,
-                                   NULL,
-                                   NULL,
-                                   0);
+    PGresult *found = PQexecParams(s->connection, "SELECT 1 FROM pg_namespace WHERE nspname = $1",
+                                   1, NULL, parameters, NULL, NULL, 0);
     bool exists = PQntuples(found) == 1;
     size_t ignored = 0;
     int rc = take(s, found, &ignored, why);
@@ -225,9 +235,7 @@ static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
     snprintf(sql, sizeof sql, "CREATE SCHEMA %s", s->base.conf->schema);
     if (rc == 0 && !exists)
         rc = run(s, sql, why);
-    snprintf(sql,
-             sizeof sql,
-             "SET search_path = %s, public; SET synchronous_commit = on",
+    snprintf(sql, sizeof sql, "SET search_path = %s, public; SET synchronous_commit = on",
              s->base.conf->schema);
     return rc == 0 ? run(s, sql, why) : rc;
 }
@@ -252,11 +260,12 @@ static int migrate(struct pg_store *s, char why[STORE_WHY_CHARS])
 {
     PGresult *result;
     int version = 0;
-    int rc = run(s,
-                 "SELECT pg_advisory_xact_lock(hashtext('zaehlwerk ' || current_schema())); "
-                 "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version integer PRIMARY KEY, applied "
-                 "timestamptz NOT NULL DEFAULT now())",
-                 why);
+    int rc =
+        run(s,
+            "SELECT pg_advisory_xact_lock(hashtext('zaehlwerk ' || current_schema())); "
+            "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version integer PRIMARY KEY, applied "
+            "timestamptz NOT NULL DEFAULT now())",
+            why);
     size_t ignored = 0;
 
     if (rc != 0)
@@ -296,6 +305,17 @@ static void ignore_notice(void *arg, const char *message)
     (void)message;
 }
 
+static int pg_probe(struct store *base, char why[STORE_WHY_CHARS])
+{
+    struct pg_store *s = (struct pg_store *)base;
+    int rc;
+
+    disconnect(s);
+    rc = open_connection(s, why);
+    disconnect(s);
+    return rc;
+}
+
 static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
 {
     struct pg_store *s = (struct pg_store *)base;
@@ -323,7 +343,8 @@ static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
     return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
 }
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing -----------------------------------------------------------------------------------
+ */
 
 static int compare_meters(const void *a, const void *b)
 {
@@ -376,7 +397,8 @@ static int add_value(struct buf *b, int size, int64_t value)
 /* Begin an array of n elements: dimensions, has-null flag, type, length, lower bound. */
 static int begin_array(struct buf *b, int element, size_t n)
 {
-    const uint32_t head[] = {htonl(1), htonl(1), htonl((uint32_t)element), htonl((uint32_t)n), htonl(1)};
+    const uint32_t head[] = {htonl(1), htonl(1), htonl((uint32_t)element), htonl((uint32_t)n),
+                             htonl(1)};
 
     b->len = 0;
     return buf_add(b, head, sizeof head);
@@ -455,24 +477,18 @@ static int write_type(struct pg_store *s,
         formats[i] = 1;
     }
     return take(s,
-                PQexecPrepared(s->connection,
-                               type == RECORD_DEBOUNCED ? "debounced" : "readings",
-                               columns,
-                               values,
-                               lengths,
-                               formats,
-                               0),
-                changed,
-                why);
+                PQexecPrepared(s->connection, type == RECORD_DEBOUNCED ? "debounced" : "readings",
+                               columns, values, lengths, formats, 0),
+                changed, why);
 }
 
 static int write_reject(struct pg_store *s, const struct record *r, size_t *changed, char *why)
 {
     uint8_t digest[32];
     char arrival[24];
-    const char *values[] = {(const char *)digest,     arrival,   r->reading.meter,
-                            r->topic,                 NULL,      r->detail,
-                            (const char *)r->octets.at};
+    const char *values[] = {
+        (const char *)digest,      arrival, r->reading.meter, r->topic, NULL, r->detail,
+        (const char *)r->octets.at};
     const int lengths[] = {sizeof digest, 0, 0, 0, 0, 0, (int)r->octets.len};
     const int formats[] = {1, 0, 0, 0, 0, 0, 1};
 
@@ -481,17 +497,12 @@ static int write_reject(struct pg_store *s, const struct record *r, size_t *chan
     values[4] = verdict_name(r->verdict);
     if (values[6] == NULL)
         values[6] = "";
-    return take(s,
-                PQexecParams(s->connection, insert_reject, 7, NULL, values, lengths, formats, 0),
-                changed,
-                why);
+    return take(s, PQexecParams(s->connection, insert_reject, 7, NULL, values, lengths, formats, 0),
+                changed, why);
 }
 
-static int write_rejects(struct pg_store *s,
-                         const struct record *const *rows,
-                         size_t n,
-                         size_t *changed,
-                         char *why)
+static int write_rejects(
+    struct pg_store *s, const struct record *const *rows, size_t n, size_t *changed, char *why)
 {
     int rc = 0;
 
@@ -568,7 +579,8 @@ static void pg_close(struct store *base)
 
 struct store *pg_store_new(const struct store_conf *conf)
 {
-    static const struct store_ops ops = {"postgresql", pg_connect, pg_write, pg_alive, pg_close};
+    static const struct store_ops ops = {"postgresql", pg_probe, pg_connect,
+                                         pg_write,     pg_alive, pg_close};
     struct pg_store *s = calloc(1, sizeof *s);
 
     if (s == NULL)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "store.h"
@@ -20,9 +21,10 @@ struct sqlite_store {
 static const char *const statement_texts[STATEMENTS] = {
     [FIND_METER] = "SELECT id FROM meters WHERE meter = ?1",
     [ADD_METER] = "INSERT INTO meters (meter, number) VALUES (?1, ?2)",
-    [ADD_READING] = "INSERT INTO %s_compact (time, meter, counter, delay, win, wout, pin, pout, u1, "
-                    "u2, u3, i1, i2, i3, pf) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                    "?12, ?13, ?14, ?15) ON CONFLICT (time, meter, counter) DO NOTHING",
+    [ADD_READING] =
+        "INSERT INTO %s_compact (time, meter, counter, delay, win, wout, pin, pout, u1, "
+        "u2, u3, i1, i2, i3, pf) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+        "?12, ?13, ?14, ?15) ON CONFLICT (time, meter, counter) DO NOTHING",
     [ADD_DEBOUNCED] =
         "INSERT INTO %sdebounced_compact AS d (time, meter, counter, delay, win, wout, pin, pout, "
         "u1, u2, u3, i1, i2, i3, pf, window_start) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
@@ -32,8 +34,9 @@ static const char *const statement_texts[STATEMENTS] = {
         "excluded.u2, u3 = excluded.u3, i1 = excluded.i1, i2 = excluded.i2, i3 = excluded.i3, pf = "
         "excluded.pf, suspect = excluded.suspect WHERE (excluded.suspect <> 0, excluded.time, "
         "excluded.counter) < (d.suspect <> 0, d.time, d.counter)",
-    [ADD_REJECT] = "INSERT INTO rejects (digest, time, meter, topic, reason, detail, payload) VALUES "
-                   "(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (digest) DO NOTHING",
+    [ADD_REJECT] =
+        "INSERT INTO rejects (digest, time, meter, topic, reason, detail, payload) VALUES "
+        "(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (digest) DO NOTHING",
 };
 
 static const char *path_of(const struct store_conf *conf)
@@ -75,9 +78,8 @@ static int read_version(struct sqlite_store *s, int *version, char why[STORE_WHY
     sqlite3_stmt *q = NULL;
     int rc = 0;
 
-    if (sqlite3_prepare_v2(
-            s->db, "SELECT coalesce(max(version), 0) FROM zaehlwerk_schema", -1, &q, NULL) ==
-            SQLITE_OK &&
+    if (sqlite3_prepare_v2(s->db, "SELECT coalesce(max(version), 0) FROM zaehlwerk_schema", -1, &q,
+                           NULL) == SQLITE_OK &&
         sqlite3_step(q) == SQLITE_ROW)
         *version = sqlite3_column_int(q, 0);
     else
@@ -104,16 +106,16 @@ static int apply(struct sqlite_store *s, const struct migration *m, char why[STO
 static int migrate(struct sqlite_store *s, char why[STORE_WHY_CHARS])
 {
     int version = 0;
-    int rc = run(s,
-                 "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version INTEGER PRIMARY KEY, applied "
-                 "INTEGER NOT NULL DEFAULT (strftime('%s', 'now')))",
-                 why);
+    int rc =
+        run(s,
+            "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version INTEGER PRIMARY KEY, applied "
+            "INTEGER NOT NULL DEFAULT (strftime('%s', 'now')))",
+            why);
 
     if (rc == 0)
         rc = read_version(s, &version, why);
     if (rc == 0 && version > migration_latest("sqlite"))
-        return conf_wrong("DB_URL",
-                          "the database's tables are newer than this program",
+        return conf_wrong("DB_URL", "the database's tables are newer than this program",
                           "a program of the same version or newer");
     for (const struct migration *m; rc == 0 && (m = migration_after("sqlite", version)) != NULL;
          version = m->version)
@@ -129,18 +131,29 @@ static int prepare(struct sqlite_store *s, char why[STORE_WHY_CHARS])
         size_t head = strcspn(statement_texts[i], "%");
         const char *tail = statement_texts[i] + head;
 
-        snprintf(text,
-                 sizeof text,
-                 "%.*s%s%s",
-                 (int)head,
-                 statement_texts[i],
+        snprintf(text, sizeof text, "%.*s%s%s", (int)head, statement_texts[i],
                  *tail == '\0' ? "" : s->base.conf->table,
                  *tail == '\0' ? "" : tail + strlen("%s"));
-        if (sqlite3_prepare_v3(
-                s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
+                               NULL) != SQLITE_OK)
             return fail(s, why);
     }
     return 0;
+}
+
+/* The file, or else the folder it would be made in. */
+static int sqlite_probe(struct store *base, char why[STORE_WHY_CHARS])
+{
+    const char *path = path_of(base->conf);
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    if (access(path, F_OK) == 0 ? access(path, R_OK | W_OK) == 0 : access(folder, W_OK) == 0)
+        return 0;
+    snprintf(why, STORE_WHY_CHARS, "%.100s: %s", path, strerror(errno));
+    return -EAGAIN;
 }
 
 static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
@@ -220,10 +233,21 @@ static int write_reading(struct sqlite_store *s,
     if (rc != 0)
         return rc;
     {
-        const int64_t values[] = {time,   meter,  r->reading.counter, r->arrival_ms - time * 1000,
-                                  c.win,  c.wout, c.pin,              c.pout,
-                                  c.u[0], c.u[1], c.u[2],             c.i[0],
-                                  c.i[1], c.i[2], c.pf};
+        const int64_t values[] = {time,
+                                  meter,
+                                  r->reading.counter,
+                                  r->arrival_ms - time * 1000,
+                                  c.win,
+                                  c.wout,
+                                  c.pin,
+                                  c.pout,
+                                  c.u[0],
+                                  c.u[1],
+                                  c.u[2],
+                                  c.i[0],
+                                  c.i[1],
+                                  c.i[2],
+                                  c.pf};
         int n = (int)(sizeof values / sizeof values[0]);
 
         for (int i = 0; i < n; i++)
@@ -305,8 +329,8 @@ static void sqlite_close(struct store *base)
 
 struct store *sqlite_store_new(const struct store_conf *conf)
 {
-    static const struct store_ops ops = {
-        "sqlite", sqlite_connect, sqlite_write, sqlite_alive, sqlite_close};
+    static const struct store_ops ops = {"sqlite",     sqlite_probe, sqlite_connect,
+                                         sqlite_write, sqlite_alive, sqlite_close};
     struct sqlite_store *s = calloc(1, sizeof *s);
 
     if (s == NULL)

@@ -22,8 +22,7 @@ int store_check(const struct store_conf *conf)
     if (*conf->url != '\0' && !is_postgresql(conf) && !has_prefix(conf->url, "sqlite:"))
         return conf_wrong("DB_URL", "of no known kind", "sqlite:PATH or postgresql://...");
     if (*conf->url == '\0' && *conf->host != '\0' && conf->port == 3306)
-        return conf_wrong("DB_PORT",
-                          "3306 is MariaDB's port, which the original program used",
+        return conf_wrong("DB_PORT", "3306 is MariaDB's port, which the original program used",
                           "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
                           "bring the old rows over");
     if (!conf_is_identifier(conf->schema))
@@ -36,6 +35,11 @@ int store_check(const struct store_conf *conf)
 struct store *store_new(const struct store_conf *conf)
 {
     return is_postgresql(conf) ? pg_store_new(conf) : sqlite_store_new(conf);
+}
+
+int store_probe(struct store *s, char why[STORE_WHY_CHARS])
+{
+    return s->ops->probe(s, why);
 }
 
 int store_connect(struct store *s, char why[STORE_WHY_CHARS])

@@ -46,6 +46,7 @@ struct store;
 
 struct store_ops {
     const char *name; /* "sqlite", "postgresql" */
+    int (*probe)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*connect)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*write)(struct store *s,
                  const struct record *const *rows,
@@ -67,6 +68,12 @@ int store_check(const struct store_conf *conf);
 
 /** Choose the store by the settings; nothing is opened yet. NULL out of memory. */
 struct store *store_new(const struct store_conf *conf);
+
+/**
+ * Try whether the database answers, and write nothing. Returns 0; -EAGAIN with why; -EINVAL,
+ * logged, when it is no PostgreSQL.
+ */
+int store_probe(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 /**
  * Connect, and bring the tables to this program's version (numbered migrations in one transaction).
@@ -97,7 +104,8 @@ void store_free(struct store *s);
 struct store *sqlite_store_new(const struct store_conf *conf);
 struct store *pg_store_new(const struct store_conf *conf);
 
-/* --- what stores share ------------------------------------------------------------------------- */
+/* --- what stores share -------------------------------------------------------------------------
+ */
 
 /** A reading in the columns' units; absent values are STORE_NULL. */
 #define STORE_NULL INT64_MIN

@@ -13,26 +13,16 @@ enum { ROOM = WRITER_BATCH + LINK_BATCH };
 
 const struct metric_def writer_metrics[] = {
     [WRITER_RECORDS] = {"zaehlwerk_records_total", METRIC_COUNTER, "type", "Records committed."},
-    [WRITER_ROWS] = {"zaehlwerk_rows_total",
-                     METRIC_COUNTER,
-                     "table",
+    [WRITER_ROWS] = {"zaehlwerk_rows_total", METRIC_COUNTER, "table",
                      "Rows that were new, or earlier in their window."},
-    [WRITER_DUPLICATES] = {"zaehlwerk_duplicates_total",
-                           METRIC_COUNTER,
-                           NULL,
+    [WRITER_DUPLICATES] = {"zaehlwerk_duplicates_total", METRIC_COUNTER, NULL,
                            "Readings that were in the table already."},
     [WRITER_BATCHES] = {"zaehlwerk_batches_total", METRIC_COUNTER, NULL, "Transactions committed."},
-    [WRITER_REFUSED] = {"zaehlwerk_rejects_total",
-                        METRIC_COUNTER,
-                        "reason",
+    [WRITER_REFUSED] = {"zaehlwerk_rejects_total", METRIC_COUNTER, "reason",
                         "Rows that the database refuses for their data."},
-    [WRITER_RETRIES] = {"zaehlwerk_retries_total",
-                        METRIC_COUNTER,
-                        NULL,
+    [WRITER_RETRIES] = {"zaehlwerk_retries_total", METRIC_COUNTER, NULL,
                         "Transactions that failed and were or will be repeated."},
-    [WRITER_UNREADABLE] = {"zaehlwerk_unreadable_total",
-                           METRIC_COUNTER,
-                           NULL,
+    [WRITER_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                            "Messages that are no record of this version."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
@@ -42,7 +32,8 @@ int writer_check(void *self)
     return store_check(&((struct writer *)self)->store_conf);
 }
 
-/* --- a batch ----------------------------------------------------------------------------------- */
+/* --- a batch -----------------------------------------------------------------------------------
+ */
 
 static void forget(struct writer *w)
 {
@@ -97,16 +88,11 @@ static void log_duplicates(const struct record *const *rows, size_t n, size_t du
     if (!log_allowed(what, &held))
         return;
     if (n == 1)
-        log_info("duplicate",
-                 LOG_S("meter", r->meter),
-                 LOG_I("counter", r->counter),
-                 LOG_S("topic", rows[0]->topic),
-                 LOG_I("attempt", rows[0]->attempt),
+        log_info("duplicate", LOG_S("meter", r->meter), LOG_I("counter", r->counter),
+                 LOG_S("topic", rows[0]->topic), LOG_I("attempt", rows[0]->attempt),
                  LOG_I("suppressed", held));
     else
-        log_info("duplicate",
-                 LOG_I("readings", duplicates),
-                 LOG_I("batch", n),
+        log_info("duplicate", LOG_I("readings", duplicates), LOG_I("batch", n),
                  LOG_I("suppressed", held));
 }
 
@@ -143,11 +129,8 @@ static int refuse(struct writer *w, const struct record *r, char why[STORE_WHY_C
     struct store_counts counts;
     int rc = record_pack(r, &octets);
 
-    log_error("reject",
-              LOG_S("reason", verdict_name(VERDICT_REFUSED)),
-              LOG_S("detail", why),
-              LOG_S("meter", r->reading.meter),
-              LOG_S("topic", r->topic));
+    log_error("reject", LOG_S("reason", verdict_name(VERDICT_REFUSED)), LOG_S("detail", why),
+              LOG_S("meter", r->reading.meter), LOG_S("topic", r->topic));
     reject.type = RECORD_REJECT;
     reject.verdict = VERDICT_REFUSED;
     snprintf(reject.detail, sizeof reject.detail, "%.*s", DETAIL_CHARS, why);
@@ -224,13 +207,11 @@ static void commit(struct writer *w)
     forget(w);
 }
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
-static bool on_store(void *arg,
-                     const uint8_t *topic,
-                     size_t topic_len,
-                     const uint8_t *octets,
-                     size_t len)
+static bool
+on_store(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)
 {
     struct writer *w = arg;
     size_t at = 0;
@@ -312,8 +293,8 @@ int writer_open(struct writer *w)
     svc_state(&w->svc, "database", false, "not connected yet");
     rc = link_bind(&w->svc, LINK_TOPICS, "ACKS_BIND", w->acks_bind, &w->acks_link);
     if (rc == 0)
-        rc = link_connect(
-            &w->svc, LINK_STREAM, "STORE_CONNECT", w->store_connect, &consumer, &w->input);
+        rc = link_connect(&w->svc, LINK_STREAM, "STORE_CONNECT", w->store_connect, &consumer,
+                          &w->input);
     if (rc != 0)
         return rc;
     link_pause(w->input);

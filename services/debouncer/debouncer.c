@@ -9,21 +9,13 @@ enum { RETRY_MS = 50 };
 
 const struct metric_def debouncer_metrics[] = {
     [DEBOUNCER_READINGS] = {"zaehlwerk_readings_total", METRIC_COUNTER, NULL, "Readings taken."},
-    [DEBOUNCER_FORWARDED] = {"zaehlwerk_debounced_total",
-                             METRIC_COUNTER,
-                             NULL,
+    [DEBOUNCER_FORWARDED] = {"zaehlwerk_debounced_total", METRIC_COUNTER, NULL,
                              "Readings handed to the db-writers as perhaps earliest."},
-    [DEBOUNCER_PASSED_OVER] = {"zaehlwerk_passed_over_total",
-                               METRIC_COUNTER,
-                               NULL,
+    [DEBOUNCER_PASSED_OVER] = {"zaehlwerk_passed_over_total", METRIC_COUNTER, NULL,
                                "Readings with an earlier one in their window."},
-    [DEBOUNCER_DROPPED] = {"zaehlwerk_dropped_total",
-                           METRIC_COUNTER,
-                           NULL,
+    [DEBOUNCER_DROPPED] = {"zaehlwerk_dropped_total", METRIC_COUNTER, NULL,
                            "Readings dropped because no db-writer takes them."},
-    [DEBOUNCER_UNREADABLE] = {"zaehlwerk_unreadable_total",
-                              METRIC_COUNTER,
-                              NULL,
+    [DEBOUNCER_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                               "Messages that are no record of this version."},
     [DEBOUNCER_METERS] = {"zaehlwerk_meters", METRIC_GAUGE, NULL, "Meters seen."},
     {NULL, METRIC_GAUGE, NULL, NULL},
@@ -56,11 +48,8 @@ static int take_reading(struct debouncer *d)
     return acks_add(&d->acks, r, "debounced");
 }
 
-static bool on_reading(void *arg,
-                       const uint8_t *topic,
-                       size_t topic_len,
-                       const uint8_t *octets,
-                       size_t len)
+static bool
+on_reading(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)
 {
     struct debouncer *d = arg;
     bool more = true;
@@ -113,8 +102,8 @@ int debouncer_open(struct debouncer *d)
     if (rc == 0)
         rc = link_bind(&d->svc, LINK_TOPICS, "ACKS_BIND", d->acks_bind, &d->acks_link);
     if (rc == 0)
-        rc = link_connect(
-            &d->svc, LINK_STREAM, "DEBOUNCE_CONNECT", d->debounce_connect, &consumer, &d->input);
+        rc = link_connect(&d->svc, LINK_STREAM, "DEBOUNCE_CONNECT", d->debounce_connect, &consumer,
+                          &d->input);
     if (rc == 0)
         rc = svc_every(&d->svc, RETRY_MS, on_retry, d);
     return rc;

@@ -9,22 +9,14 @@
 enum { REFRESH_MS = 1000 };
 
 const struct metric_def decryptor_metrics[] = {
-    [DECRYPTOR_TELEGRAMS] = {"zaehlwerk_telegrams_total",
-                             METRIC_COUNTER,
-                             NULL,
+    [DECRYPTOR_TELEGRAMS] = {"zaehlwerk_telegrams_total", METRIC_COUNTER, NULL,
                              "Telegram records taken, verdicts of mqtt-ingest among them."},
     [DECRYPTOR_READINGS] = {"zaehlwerk_readings_total", METRIC_COUNTER, NULL, "Readings decoded."},
-    [DECRYPTOR_REJECTS] = {"zaehlwerk_rejects_total",
-                           METRIC_COUNTER,
-                           "reason",
+    [DECRYPTOR_REJECTS] = {"zaehlwerk_rejects_total", METRIC_COUNTER, "reason",
                            "Telegrams that cannot become a reading."},
-    [DECRYPTOR_DROPPED] = {"zaehlwerk_dropped_total",
-                           METRIC_COUNTER,
-                           "stream",
+    [DECRYPTOR_DROPPED] = {"zaehlwerk_dropped_total", METRIC_COUNTER, "stream",
                            "Records dropped because no consumer of the stream takes them."},
-    [DECRYPTOR_UNREADABLE] = {"zaehlwerk_unreadable_total",
-                              METRIC_COUNTER,
-                              NULL,
+    [DECRYPTOR_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                               "Messages that are no record of this version."},
     [DECRYPTOR_KEYS] = {"zaehlwerk_keys", METRIC_GAUGE, NULL, "Meters in the keys file."},
     {NULL, METRIC_GAUGE, NULL, NULL},
@@ -50,8 +42,8 @@ void decryptor_convert(struct gcm *gcm,
     *out = *in;
     out->reading = (struct reading){.counter = -1};
     if (in->verdict == VERDICT_OK)
-        out->verdict = decode_apdu(
-            gcm, in->apdu.at, in->apdu.len, keys_lookup, keys, &out->reading, &detail);
+        out->verdict =
+            decode_apdu(gcm, in->apdu.at, in->apdu.len, keys_lookup, keys, &out->reading, &detail);
     out->type = out->verdict == VERDICT_OK ? RECORD_READING : RECORD_REJECT;
     if (detail != in->detail)
         snprintf(out->detail, sizeof out->detail, "%s", detail);
@@ -77,15 +69,10 @@ static void log_reject(const struct record *r)
 
     snprintf(what, sizeof what, "%s %s %s", verdict_name(r->verdict), r->reading.meter, r->topic);
     if (log_allowed(what, &held))
-        log_warn("reject",
-                 LOG_S("reason", verdict_name(r->verdict)),
-                 LOG_S("advice", verdict_advice(r->verdict)),
-                 LOG_S("detail", r->detail),
-                 LOG_S("meter", r->reading.meter),
-                 LOG_S("topic", r->topic),
-                 LOG_I("octets", r->octets.len),
-                 LOG_I("seq", r->seq),
-                 LOG_I("suppressed", held));
+        log_warn("reject", LOG_S("reason", verdict_name(r->verdict)),
+                 LOG_S("advice", verdict_advice(r->verdict)), LOG_S("detail", r->detail),
+                 LOG_S("meter", r->reading.meter), LOG_S("topic", r->topic),
+                 LOG_I("octets", r->octets.len), LOG_I("seq", r->seq), LOG_I("suppressed", held));
 }
 
 static void publish(struct decryptor *d)
@@ -110,10 +97,8 @@ static void take_telegram(struct decryptor *d)
         put(d, d->debounce, "debounce");
         publish(d);
         svc_count(&d->svc, DECRYPTOR_READINGS, NULL, 1);
-        log_debug("reading",
-                  LOG_S("meter", d->out.reading.meter),
-                  LOG_I("counter", d->out.reading.counter),
-                  LOG_I("seq", d->out.seq));
+        log_debug("reading", LOG_S("meter", d->out.reading.meter),
+                  LOG_I("counter", d->out.reading.counter), LOG_I("seq", d->out.seq));
     } else {
         svc_count(&d->svc, DECRYPTOR_REJECTS, verdict_name(d->out.verdict), 1);
         if (d->in.verdict == VERDICT_OK) /* the others were logged by mqtt-ingest */
@@ -121,11 +106,8 @@ static void take_telegram(struct decryptor *d)
     }
 }
 
-static bool on_telegrams(void *arg,
-                         const uint8_t *topic,
-                         size_t topic_len,
-                         const uint8_t *octets,
-                         size_t len)
+static bool
+on_telegrams(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)
 {
     struct decryptor *d = arg;
     size_t at = 0;
@@ -180,12 +162,8 @@ int decryptor_open(struct decryptor *d)
     if (rc == 0)
         rc = svc_every(&d->svc, REFRESH_MS, on_refresh, d);
     if (rc == 0)
-        rc = link_connect(&d->svc,
-                          LINK_STREAM,
-                          "TELEGRAMS_CONNECT",
-                          d->telegrams_connect,
-                          &consumer,
-                          &d->telegrams);
+        rc = link_connect(&d->svc, LINK_STREAM, "TELEGRAMS_CONNECT", d->telegrams_connect,
+                          &consumer, &d->telegrams);
     return rc;
 }
 

@@ -15,8 +15,8 @@
 enum { COLUMNS_MAX = 32 };
 enum column { TITLE, KEY, AUTHENTICATION_KEY, NAME, COLUMNS, IGNORED = COLUMNS };
 
-static const char *const column_names[COLUMNS] = {
-    "system_title", "key", "authentication_key", "name"};
+static const char *const column_names[COLUMNS] = {"system_title", "key", "authentication_key",
+                                                  "name"};
 
 /* One line of the file. */
 struct entry {
@@ -53,8 +53,7 @@ static void table_free(struct table *t)
 
 static int compare(const void *a, const void *b)
 {
-    return memcmp(((const struct entry *)a)->title,
-                  ((const struct entry *)b)->title,
+    return memcmp(((const struct entry *)a)->title, ((const struct entry *)b)->title,
                   SYSTEM_TITLE_OCTETS);
 }
 
@@ -97,7 +96,8 @@ static bool read_header(char *line, enum column columns[COLUMNS_MAX], size_t *n)
 }
 
 /* Returns NULL, or what is wrong with the line; never a part of a key. */
-static const char *read_entry(char *line, const enum column columns[COLUMNS_MAX], size_t n, struct entry *e)
+static const char *
+read_entry(char *line, const enum column columns[COLUMNS_MAX], size_t n, struct entry *e)
 {
     char *cells[COLUMNS_MAX];
     const char *by_column[COLUMNS] = {"", "", "", ""};
@@ -222,13 +222,10 @@ int keys_open(const char *key, const char *authentication_key, const char *path,
     k->path = path;
     rc = take_key("SMARTMETER_KEY", key, k->everybody.key, &k->everybody.has_key);
     if (rc == 0)
-        rc = take_key("SMARTMETER_AUTHENTICATION_KEY",
-                      authentication_key,
-                      k->everybody.authentication_key,
-                      &k->everybody.has_authentication_key);
+        rc = take_key("SMARTMETER_AUTHENTICATION_KEY", authentication_key,
+                      k->everybody.authentication_key, &k->everybody.has_authentication_key);
     if (rc == 0 && *path == '\0' && !k->everybody.has_key)
-        rc = conf_wrong("SMARTMETER_KEY",
-                        "missing, and so is SMARTMETER_KEYS_FILE",
+        rc = conf_wrong("SMARTMETER_KEY", "missing, and so is SMARTMETER_KEYS_FILE",
                         "the meter's key from the grid operator, 32 hex digits");
     if (rc == 0 && *path != '\0') {
         rc = read_table(k, &k->table);

@@ -47,10 +47,8 @@ void inbox_free(struct inbox *b)
     free(b);
 }
 
-static struct payload *payload_new(const char *topic,
-                                   const void *octets,
-                                   size_t len,
-                                   int64_t arrival_ms)
+static struct payload *
+payload_new(const char *topic, const void *octets, size_t len, int64_t arrival_ms)
 {
     size_t topic_size = strlen(topic) + 1;
     struct payload *p = malloc(sizeof *p + topic_size + len);
@@ -74,7 +72,8 @@ void payload_free(struct payload *p)
     free(p);
 }
 
-bool inbox_add(struct inbox *b, const char *topic, const void *octets, size_t len, int64_t arrival_ms)
+bool inbox_add(
+    struct inbox *b, const char *topic, const void *octets, size_t len, int64_t arrival_ms)
 {
     struct payload *p = payload_new(topic, octets, len, arrival_ms);
     bool added = false;

@@ -25,11 +25,8 @@ void inbox_free(struct inbox *b);
  * Add a copy of one message, from any thread; blocks while the window is full, which holds back the
  * broker. Returns false when the inbox was closed meanwhile or memory is out: the message is lost.
  */
-bool inbox_add(struct inbox *b,
-               const char *topic,
-               const void *octets,
-               size_t len,
-               int64_t arrival_ms);
+bool inbox_add(
+    struct inbox *b, const char *topic, const void *octets, size_t len, int64_t arrival_ms);
 
 /** The oldest payload, the caller's now (payload_free), or NULL. */
 struct payload *inbox_take(struct inbox *b);

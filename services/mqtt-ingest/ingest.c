@@ -16,21 +16,13 @@ enum { STEP_MS = 250, RETRY_MS = 20, DRAIN_MS = 2000, PAYLOAD_MAX = 256 * 1024 }
 
 const struct metric_def ingest_metrics[] = {
     [INGEST_PAYLOADS] = {"zaehlwerk_payloads_total", METRIC_COUNTER, NULL, "MQTT messages taken."},
-    [INGEST_TELEGRAMS] = {"zaehlwerk_telegrams_total",
-                          METRIC_COUNTER,
-                          NULL,
+    [INGEST_TELEGRAMS] = {"zaehlwerk_telegrams_total", METRIC_COUNTER, NULL,
                           "Complete telegrams handed to the decryptors."},
-    [INGEST_REJECTS] = {"zaehlwerk_rejects_total",
-                        METRIC_COUNTER,
-                        "reason",
+    [INGEST_REJECTS] = {"zaehlwerk_rejects_total", METRIC_COUNTER, "reason",
                         "Payloads and telegrams that cannot become a reading."},
-    [INGEST_INCOMPLETE] = {"zaehlwerk_incomplete_topics",
-                           METRIC_GAUGE,
-                           NULL,
+    [INGEST_INCOMPLETE] = {"zaehlwerk_incomplete_topics", METRIC_GAUGE, NULL,
                            "Topics with a telegram whose rest has not come yet."},
-    [INGEST_WAITING] = {"zaehlwerk_waiting_telegrams",
-                        METRIC_GAUGE,
-                        NULL,
+    [INGEST_WAITING] = {"zaehlwerk_waiting_telegrams", METRIC_GAUGE, NULL,
                         "Telegrams that no decryptor has taken yet."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
@@ -42,7 +34,8 @@ struct outgoing {
     uint8_t octets[];
 };
 
-/* All that the publisher may write to: the values topic, its {placeholders} as wildcards, and below. */
+/* All that the publisher may write to: the values topic, its {placeholders} as wildcards, and
+ * below. */
 static void topic_as_filter(const char *topic, char *filter, size_t size)
 {
     size_t n = 0;
@@ -73,23 +66,26 @@ int ingest_check(void *self)
 
     topic_as_filter(i->values_topic, values, sizeof values);
     if (rc == 0 && filters[0] == NULL)
-        rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty", "a topic such as sensors/smartmeter");
+        rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty",
+                        "a topic such as sensors/smartmeter");
     for (char **f = filters; rc == 0 && *f != NULL; f++) {
         char wrong[1100];
 
         if (!mqtt_filter_matches(*f, values))
             continue;
-        snprintf(wrong, sizeof wrong, "%.500s matches the values topic %.500s", *f, i->values_topic);
-        rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC",
-                        wrong,
-                        "a filter that does not match SMARTMETER_VALUES_MQTT_TOPIC: the output would "
-                        "come back as input");
+        snprintf(wrong, sizeof wrong, "%.500s matches the values topic %.500s", *f,
+                 i->values_topic);
+        rc = conf_wrong(
+            "SMARTMETER_RAWDATA_MQTT_TOPIC", wrong,
+            "a filter that does not match SMARTMETER_VALUES_MQTT_TOPIC: the output would "
+            "come back as input");
     }
     free(filters);
     return rc;
 }
 
-/* --- paho's thread ----------------------------------------------------------------------------- */
+/* --- paho's thread -----------------------------------------------------------------------------
+ */
 
 static void on_mqtt_message(void *arg, const char *topic, const void *payload, size_t len)
 {
@@ -106,7 +102,8 @@ static void on_mqtt_state(void *arg, bool connected, const char *reason)
     svc_state(&i->svc, "broker", connected, reason);
 }
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
 /* Hand over what waits, oldest first, as far as the decryptors take it. */
 static bool send_waiting(struct ingest *i)
@@ -119,7 +116,8 @@ static bool send_waiting(struct ingest *i)
         i->first = o->next;
         if (i->first == NULL)
             i->last = &i->first;
-        svc_gauge(&i->svc, INGEST_WAITING, NULL, metrics_get(i->svc.metrics, INGEST_WAITING, NULL) - 1);
+        svc_gauge(&i->svc, INGEST_WAITING, NULL,
+                  metrics_get(i->svc.metrics, INGEST_WAITING, NULL) - 1);
         free(o);
     }
     return link_flush(i->telegrams) == 0;
@@ -149,12 +147,8 @@ static void log_reject(const struct record *r)
 
     snprintf(what, sizeof what, "%s %s", verdict_name(r->verdict), r->topic);
     if (log_allowed(what, &held))
-        log_warn("reject",
-                 LOG_S("reason", verdict_name(r->verdict)),
-                 LOG_S("detail", r->detail),
-                 LOG_S("topic", r->topic),
-                 LOG_I("octets", r->octets.len),
-                 LOG_I("seq", r->seq),
+        log_warn("reject", LOG_S("reason", verdict_name(r->verdict)), LOG_S("detail", r->detail),
+                 LOG_S("topic", r->topic), LOG_I("octets", r->octets.len), LOG_I("seq", r->seq),
                  LOG_I("suppressed", held));
 }
 
@@ -210,9 +204,8 @@ static void take_payload(struct ingest *i, const struct payload *p)
     rc = payload_octets(p->octets, p->len, &i->octets, &form, &detail);
     if (rc == -EPROTO)
         reject_payload(i, p, detail);
-    else if (rc != 0 ||
-             topics_feed(
-                 i->topics, p->topic, i->seq, p->arrival_ms, i->octets.data, i->octets.len) != 0)
+    else if (rc != 0 || topics_feed(i->topics, p->topic, i->seq, p->arrival_ms, i->octets.data,
+                                    i->octets.len) != 0)
         reject_payload(i, p, "out of memory");
 }
 
@@ -222,7 +215,8 @@ static void on_inbox(void *arg)
     struct ingest *i = arg;
     struct payload *p;
 
-    for (int turn = 0; turn < 256 && i->first == NULL && (p = inbox_take(i->inbox)) != NULL; turn++) {
+    for (int turn = 0; turn < 256 && i->first == NULL && (p = inbox_take(i->inbox)) != NULL;
+         turn++) {
         take_payload(i, p);
         payload_free(p);
         if (!send_waiting(i))
@@ -263,8 +257,8 @@ int ingest_open(struct ingest *i)
     if (i->filters == NULL || i->inbox == NULL || i->topics == NULL)
         return -ENOMEM;
     svc_state(&i->svc, "broker", false, "not connected yet");
-    i->mqtt = mqtt_new(
-        &i->mqtt_conf, i->client_id, true, (const char *const *)i->filters, &handler);
+    i->mqtt =
+        mqtt_new(&i->mqtt_conf, i->client_id, true, (const char *const *)i->filters, &handler);
     if (i->mqtt == NULL)
         return -ENOMEM;
     if (svc_on_readable(&i->svc, inbox_fd(i->inbox), on_inbox, i) != 0 ||

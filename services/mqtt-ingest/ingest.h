@@ -37,7 +37,7 @@ struct ingest {
     struct link *telegrams;
     struct inbox *inbox;
     struct topics *topics;
-    struct buf octets;            /* of the payload in work */
+    struct buf octets; /* of the payload in work */
     struct record record;
     struct buf packed;
     struct outgoing *first, **last; /* records that no decryptor has taken yet */

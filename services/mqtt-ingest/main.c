@@ -1,4 +1,5 @@
-/* mqtt-ingest: takes meters' payloads from the broker and hands whole telegrams to the decryptors. */
+/* mqtt-ingest: takes meters' payloads from the broker and hands whole telegrams to the decryptors.
+ */
 #include "ingest.h"
 
 /* clang-format off */

@@ -11,17 +11,11 @@ enum { STEP_MS = 250, TOPIC_SIZE = 512 };
 
 const struct metric_def publisher_metrics[] = {
     [PUBLISHER_READINGS] = {"zaehlwerk_readings_total", METRIC_COUNTER, NULL, "Readings received."},
-    [PUBLISHER_PUBLISHED] = {"zaehlwerk_published_total",
-                             METRIC_COUNTER,
-                             NULL,
+    [PUBLISHER_PUBLISHED] = {"zaehlwerk_published_total", METRIC_COUNTER, NULL,
                              "Values messages handed to the broker."},
-    [PUBLISHER_HELD] = {"zaehlwerk_held_back_total",
-                        METRIC_COUNTER,
-                        "reason",
+    [PUBLISHER_HELD] = {"zaehlwerk_held_back_total", METRIC_COUNTER, "reason",
                         "Readings not published: not live, no topic for them, or no broker."},
-    [PUBLISHER_UNREADABLE] = {"zaehlwerk_unreadable_total",
-                              METRIC_COUNTER,
-                              NULL,
+    [PUBLISHER_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                               "Messages that are no record of this version."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
@@ -31,13 +25,13 @@ int publisher_check(void *self)
     const struct publisher *p = self;
 
     if (strpbrk(p->topic, "+#") != NULL || *p->topic == '\0')
-        return conf_wrong("SMARTMETER_VALUES_MQTT_TOPIC",
-                          p->topic,
+        return conf_wrong("SMARTMETER_VALUES_MQTT_TOPIC", p->topic,
                           "a topic without + and #; {meter} or {name} tell meters apart");
     return 0;
 }
 
-/* A topic without a placeholder belongs to the first meter seen: two would mix their values on it. */
+/* A topic without a placeholder belongs to the first meter seen: two would mix their values on it.
+ */
 static bool has_topic(struct publisher *p, const struct reading *r)
 {
     int64_t held;
@@ -49,11 +43,9 @@ static bool has_topic(struct publisher *p, const struct reading *r)
     if (strcmp(p->only_meter, r->meter) == 0)
         return true;
     if (log_allowed(r->meter, &held))
-        log_error("topic",
-                  LOG_S("variable", "SMARTMETER_VALUES_MQTT_TOPIC"),
+        log_error("topic", LOG_S("variable", "SMARTMETER_VALUES_MQTT_TOPIC"),
                   LOG_S("wrong", "more than one meter, and no {meter} or {name} in it"),
-                  LOG_S("meter", r->meter),
-                  LOG_I("suppressed", held));
+                  LOG_S("meter", r->meter), LOG_I("suppressed", held));
     return false;
 }
 
@@ -88,11 +80,8 @@ static void take_reading(struct publisher *p)
         svc_count(&p->svc, PUBLISHER_HELD, live_name(v), 1);
 }
 
-static bool on_reading(void *arg,
-                       const uint8_t *topic,
-                       size_t topic_len,
-                       const uint8_t *octets,
-                       size_t len)
+static bool
+on_reading(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)
 {
     struct publisher *p = arg;
     size_t at = 0;
@@ -134,8 +123,8 @@ int publisher_open(struct publisher *p)
     p->mqtt = mqtt_new(&p->mqtt_conf, p->client_id, false, NULL, &handler);
     if (p->live == NULL || p->mqtt == NULL)
         return -ENOMEM;
-    rc = link_connect(
-        &p->svc, LINK_TOPICS, "READINGS_CONNECT", p->readings_connect, &consumer, &p->readings);
+    rc = link_connect(&p->svc, LINK_TOPICS, "READINGS_CONNECT", p->readings_connect, &consumer,
+                      &p->readings);
     if (rc == 0)
         rc = link_subscribe(p->readings, "reading.", strlen("reading."));
     if (rc == 0)

@@ -2,7 +2,8 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
-/** Exit statuses (sysexits.h): 0, 64 usage, 65 the input cannot be decoded, 69, 78 configuration. */
+/** Exit statuses (sysexits.h): 0, 64 usage, 65 the input cannot be decoded, 69, 78 configuration.
+ */
 
 /** argv[0] is the command's own name. Each returns an exit status. */
 int command_decode(int argc, char **argv);

@@ -111,15 +111,9 @@ static const struct decode_keys *lookup(void *arg, const uint8_t title[SYSTEM_TI
 
 static void complain(enum verdict v, const char *detail, const char *meter, size_t octets)
 {
-    fprintf(stderr,
-            "zaehlwerk decode: %s: %s%s%s%s (meter %s, %zu octets)\n",
-            verdict_name(v),
-            verdict_advice(v),
-            *detail != '\0' ? " [" : "",
-            detail,
-            *detail != '\0' ? "]" : "",
-            *meter != '\0' ? meter : "unknown",
-            octets);
+    fprintf(stderr, "zaehlwerk decode: %s: %s%s%s%s (meter %s, %zu octets)\n", verdict_name(v),
+            verdict_advice(v), *detail != '\0' ? " [" : "", detail, *detail != '\0' ? "]" : "",
+            *meter != '\0' ? meter : "unknown", octets);
 }
 
 static void take(void *arg, const struct telegram_octets *t)
@@ -239,8 +233,8 @@ int command_decode(int argc, char **argv)
         if (c == 'k')
             status = take_key(optarg, job.keys.key, &job.keys.has_key);
         else if (c == 'a')
-            status = take_key(
-                optarg, job.keys.authentication_key, &job.keys.has_authentication_key);
+            status =
+                take_key(optarg, job.keys.authentication_key, &job.keys.has_authentication_key);
         else if (c == 'f')
             status = choose_format(&job, optarg) ? EX_OK : usage("no such format");
         else if (c == 'h')

@@ -11,6 +11,8 @@ static const struct {
     const char *does;
 } commands[] = {
     {"decode", command_decode, "decrypt frames with a key and print the readings"},
+    {"check", command_check, "say whether the settings are sound and broker and database answer"},
+    {"tail", command_tail, "print one line for each reading, live"},
 };
 
 static int help(FILE *out, int status)

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Install the Debian packages that a purpose needs, when some are missing: run, test or lint.
+set -eu
+
+build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev libgcrypt20-dev libpq-dev
+       libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev"
+case "${1:-}" in
+run) packages="$build mosquitto runit util-linux" ;;
+test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
+                runit util-linux python3 python3-zmq python3-msgpack procps" ;;
+lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
+*) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
+esac
+
+missing=
+for p in $packages; do
+    dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "these packages are needed, as root: apt-get install$missing" >&2; exit 69; }
+    sudo=sudo
+fi
+
+# What a package would start by itself is not wanted: the broker and the database of this project
+# run from its own folder. Services that were there before stay as they are.
+enabled() { systemctl is-enabled "$1" 2>/dev/null || true; }
+fresh= # units that came with the packages
+for unit in mosquitto postgresql; do
+    [ -n "$(enabled $unit)" ] || fresh="$fresh $unit"
+done
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; then
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+for unit in $fresh; do
+    if [ -n "$(enabled "$unit")" ]; then
+        $sudo systemctl disable --now "$unit" >/dev/null 2>&1 || true
+    fi
+done
