@@ -54,11 +54,14 @@ bench:
 
 lint:
 	@deploy/native/packages.sh lint
-	@$(MAKE) --no-print-directory $B/gen/migrations.inc
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	shellcheck $$(git ls-files '*.sh') .ci/run
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
-	    --suppress=missingIncludeSystem -D__GNUC__=12 -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) common services tests
-	printf '%s\n' $(SRC) | xargs -P$$(nproc) -n4 clang-tidy --quiet --warnings-as-errors='*' -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
+	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
+	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services tests
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $(SRC:%=tidy/%)
+tidy/%: $B/gen/migrations.inc
+	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk

@@ -15,7 +15,7 @@ int conf_wrong(const char *variable, const char *wrong, const char *right)
     return -EINVAL;
 }
 
-/* The contents of a file without the line feed at its end, or NULL with errno set. */
+/* The contents of a file without the line feeds at its end, or NULL with errno set. */
 static char *read_file(const char *path)
 {
     FILE *f = fopen(path, "re");
@@ -26,6 +26,10 @@ static char *read_file(const char *path)
         len = fread(text, 1, FILE_MAX_CHARS - 1, f);
         while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
             text[--len] = '\0';
+        if (ferror(f)) { /* a folder can be opened but not read */
+            free(text);
+            text = NULL;
+        }
     }
     if (f != NULL)
         fclose(f);
@@ -49,7 +53,12 @@ static int look_up(const struct conf_option *o, char **text)
         return conf_wrong(file_name, "set beside the variable itself", "set only one of the two");
     if (path != NULL) {
         *text = read_file(path);
-        return *text != NULL ? 0 : conf_wrong(file_name, strerror(errno), "a readable file");
+        if (*text == NULL)
+            return conf_wrong(file_name, strerror(errno), "a readable file");
+        if (**text != '\0')
+            return 0;
+        free(*text); /* empty: as an empty variable */
+        *text = NULL;
     }
     if (value == NULL)
         value = o->fallback;
@@ -63,6 +72,8 @@ static bool is_choice(const char *choices, const char *text)
 {
     size_t len = strlen(text);
 
+    if (strchr(text, '|') != NULL)
+        return false;
     for (const char *p = choices; p != NULL; p = strchr(p, '|')) {
         p += *p == '|';
         if (strncmp(p, text, len) == 0 && (p[len] == '|' || p[len] == '\0'))

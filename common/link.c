@@ -60,8 +60,7 @@ static int resolve_dns(const char *host, const char *port, char (*endpoints)[80]
 link_resolve *link_resolver = resolve_dns;
 int64_t link_resolve_ms = 5000, link_unreachable_ms = 30000;
 
-/* --- names to addresses ------------------------------------------------------------------------
- */
+/* Names to addresses */
 
 static int resolve_dns(const char *host, const char *port, char (*endpoints)[80], int max)
 {
@@ -232,8 +231,7 @@ size_t link_peers(const struct link *l)
     return n;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* Opening */
 
 static struct link *link_new(struct svc *svc, int type)
 {
@@ -419,8 +417,7 @@ void link_free(struct link *l)
     free(l);
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* Messages */
 
 /* Receive one message, of two parts when it has a topic. Returns false when there is none. */
 static bool receive(const struct link *l, zmq_msg_t *topic, zmq_msg_t *body)

@@ -8,7 +8,7 @@
 
 #include "clock.h"
 
-enum { LINE_MAX_CHARS = 2048, LIMITS = 1024, LIMIT_MS = 60000 };
+enum { LINE_MAX_CHARS = 2048, FIELD_ROOM = 128, LIMITS = 1024, LIMIT_MS = 60000 };
 
 static struct {
     const char *service;
@@ -38,7 +38,8 @@ struct line {
     size_t len;
 };
 
-/* Room is kept for the end of the line: a long value is cut, never the line's form. */
+/* Room is kept for the end of the line: a long value is cut, never the line's form. What comes when
+ * less than FIELD_ROOM is left is left out whole. */
 static void add(struct line *l, const char *text)
 {
     size_t n = strlen(text);
@@ -128,7 +129,7 @@ void log_write(enum log_level level, const struct log_field *fields)
         add(&l, "{");
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         add_field(&l, &head[i]);
-    for (; fields->key != NULL; fields++)
+    for (; fields->key != NULL && l.len < sizeof l.text - FIELD_ROOM; fields++)
         add_field(&l, fields);
     if (logger.json)
         add(&l, "}");

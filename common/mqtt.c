@@ -44,7 +44,7 @@ static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *
     if (topic_len > 0) { /* it holds NULs: paho gives the length then */
         copy = calloc(1, (size_t)topic_len + 1);
         for (int i = 0; copy != NULL && i < topic_len; i++)
-            copy[i] = topic[i] == '\0' ? '?' : topic[i];
+            copy[i] = (char)(topic[i] == '\0' ? '?' : topic[i]);
     }
     if (m->handler.message != NULL)
         m->handler.message(m->handler.arg, copy != NULL ? copy : topic, message->payload,
@@ -115,7 +115,7 @@ static void subscribe(struct mqtt *m)
     int qos[64];
     int n = 0;
 
-    for (; m->filters[n] != NULL && n < (int)(sizeof qos / sizeof qos[0]); n++)
+    for (; n < (int)(sizeof qos / sizeof qos[0]) && m->filters[n] != NULL; n++)
         qos[n] = 1;
     options.context = m;
     if (m->v5) {

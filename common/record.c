@@ -72,7 +72,7 @@ static const struct member reject[] = {
 static const struct member ack[] = {
     MEMBER("origin", ORIGIN, origin),
     MEMBER("stream", TEXT, stream),
-    MEMBER("ranges", RANGES, ranges),
+    {"ranges", RANGES, offsetof(struct record, ranges), 0},
     END,
 };
 
@@ -368,8 +368,8 @@ int record_unpack(
         msgpack_unpacked_init(u);
     }
     rc = msgpack_unpack_next(u, (const char *)octets, len, at);
-    if (rc == MSGPACK_UNPACK_NOMEM_ERROR)
-        return -ENOMEM;
+    /* Not to be tried again when it says "no memory": it says so of deep nests and absurd counts.
+     */
     if (rc != MSGPACK_UNPACK_SUCCESS && rc != MSGPACK_UNPACK_EXTRA_BYTES) {
         *at = len;
         return -EPROTO;

@@ -9,7 +9,7 @@
 #include "conf.h"
 #include "metrics.h"
 
-struct _zloop_t;
+struct _zloop_t; /* NOLINT: czmq's name */
 struct http;
 
 /** Settings that every service has; SVC_OPTIONS puts them at the end of its table. */

@@ -138,8 +138,10 @@ static void take_frame(struct assembler *a,
 /* True when all octets are what an idle line or a text tool leaves between frames. */
 static bool idle(const uint8_t *octets, size_t len)
 {
+    static const uint8_t idle_octets[] = {0x00, 0xFF, '\r', '\n', '\t', ' '};
+
     for (size_t i = 0; i < len; i++)
-        if (octets[i] != 0 && memchr("\xFF\r\n\t ", octets[i], 5) == NULL)
+        if (memchr(idle_octets, octets[i], sizeof idle_octets) == NULL)
             return false;
     return true;
 }

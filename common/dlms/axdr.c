@@ -75,7 +75,7 @@ static int scalar(const struct walk *w, struct cursor *in, uint8_t tag, unsigned
     node.len = types[tag].size;
     switch (types[tag].form) {
     case FIXED_SIGNED:
-        unused_bits = 64 - 8 * (unsigned)node.len;
+        unused_bits = (64 - 8 * (unsigned)node.len) % 64;
         node.number = (int64_t)(cursor_be(in, node.len) << unused_bits) >> unused_bits;
         break;
     case FIXED_UNSIGNED: {

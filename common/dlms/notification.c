@@ -9,7 +9,8 @@
 #include "dlms_time.h"
 #include "obis.h"
 
-enum { SCALER_MAX = 9, FACTOR_LIMIT = 18 };
+enum { REAL_SCALER = -3 }; /* reals are kept in thousandths */
+enum { SCALER_MAX = 9 };
 
 /* Where the walk stands between an OBIS code and the end of what belongs to it. */
 enum place {
@@ -84,13 +85,13 @@ static int take_value(struct walk *w, const struct axdr_node *node)
             return refuse(w, "the same register twice");
         if (real && (!isfinite(node->real) || fabs(node->real) > 1e15))
             return refuse(w, "a floating-point register out of range");
-        *q = (struct quantity){
-            .present = true,
-            .mantissa = real ? llround(node->real * 1000) : node->number,
-            .scaler = real ? -3 : obis_default_scaler(w->version, w->version_len, w->field),
-        };
         w->has_field = true;
-        w->base = real ? -3 : 0;
+        w->base = real ? REAL_SCALER : 0;
+        q->present = true;
+        q->mantissa = real ? llround(node->real * 1000) : node->number;
+        q->scaler = obis_default_scaler(w->version, w->version_len, w->field);
+        if (real)
+            q->scaler = w->base;
     }
     return 0;
 }
@@ -123,15 +124,14 @@ static int take_bare(struct walk *w, const struct axdr_node *node)
     bool first = w->first;
 
     w->place = PLAIN;
-    if (node->tag == AXDR_DATE_TIME) {
-        take_clock(w, node->octets);
-    } else if (node->kind == AXDR_OCTETS && obis_is_code(node->octets, node->len)) {
+    if (node->kind == AXDR_OCTETS && obis_is_code(node->octets, node->len)) {
         if (w->structure_of_four == 1)
             return refuse(w, "a push object list: values without OBIS codes");
         w->role = obis_role(node->octets, &w->field);
         w->place = AFTER_CODE;
-    } else if (node->tag == AXDR_OCTET_STRING && node->len == DLMS_TIME_OCTETS &&
-               !all_digits(node->octets, node->len)) {
+    } else if (node->tag == AXDR_DATE_TIME ||
+               (node->tag == AXDR_OCTET_STRING && node->len == DLMS_TIME_OCTETS &&
+                !all_digits(node->octets, node->len))) {
         take_clock(w, node->octets);
     } else if (node->kind == AXDR_OCTETS && all_digits(node->octets, node->len)) {
         w->last_digits = node->octets;

@@ -108,8 +108,7 @@ struct pg_store {
     struct buf columns[COLUMNS];
 };
 
-/* --- connection --------------------------------------------------------------------------------
- */
+/* Connection */
 
 static void disconnect(struct pg_store *s)
 {
@@ -343,8 +342,7 @@ static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
     return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* Writing */
 
 static int compare_meters(const void *a, const void *b)
 {

@@ -104,8 +104,7 @@ void store_free(struct store *s);
 struct store *sqlite_store_new(const struct store_conf *conf);
 struct store *pg_store_new(const struct store_conf *conf);
 
-/* --- what stores share -------------------------------------------------------------------------
- */
+/* What stores share */
 
 /** A reading in the columns' units; absent values are STORE_NULL. */
 #define STORE_NULL INT64_MIN

@@ -32,14 +32,20 @@ int writer_check(void *self)
     return store_check(&((struct writer *)self)->store_conf);
 }
 
-/* --- a batch -----------------------------------------------------------------------------------
- */
+/* A batch */
 
 static void forget(struct writer *w)
 {
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = 0; w->batch != NULL && i < w->count; i++)
         free((void *)w->batch[i].octets.at);
     w->count = 0;
+}
+
+static void *memdup(const void *octets, size_t len)
+{
+    void *copy = malloc(len);
+
+    return copy == NULL ? NULL : memcpy(copy, octets, len);
 }
 
 /* The record's octets become the batch's own, since the message they are in goes away. */
@@ -48,14 +54,10 @@ static int keep(struct writer *w, const struct record *r)
     struct record *mine = &w->batch[w->count];
 
     *mine = *r;
-    mine->octets = (struct view){NULL, 0};
     if (r->octets.len > 0) {
-        uint8_t *copy = malloc(r->octets.len);
-
-        if (copy == NULL)
+        mine->octets.at = memdup(r->octets.at, r->octets.len);
+        if (mine->octets.at == NULL)
             return -ENOMEM;
-        memcpy(copy, r->octets.at, r->octets.len);
-        mine->octets = (struct view){copy, r->octets.len};
     }
     w->count++;
     return 0;
@@ -207,8 +209,7 @@ static void commit(struct writer *w)
     forget(w);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* The loop */
 
 static bool
 on_store(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)

@@ -274,7 +274,7 @@ void keys_refresh(struct keys *k)
 const struct decode_keys *keys_lookup(void *arg, const uint8_t title[SYSTEM_TITLE_OCTETS])
 {
     struct keys *k = arg;
-    struct entry wanted;
+    struct entry wanted = {.name = NULL};
     const struct entry *e = NULL;
 
     memcpy(wanted.title, title, SYSTEM_TITLE_OCTETS);

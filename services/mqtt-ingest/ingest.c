@@ -54,7 +54,7 @@ static void topic_as_filter(const char *topic, char *filter, size_t size)
     }
     filter[n] = '\0';
     if (n + strlen("/#") < size)
-        strcpy(filter + n, "/#");
+        memcpy(filter + n, "/#", sizeof "/#");
 }
 
 int ingest_check(void *self)
@@ -84,8 +84,7 @@ int ingest_check(void *self)
     return rc;
 }
 
-/* --- paho's thread -----------------------------------------------------------------------------
- */
+/* Paho's thread */
 
 static void on_mqtt_message(void *arg, const char *topic, const void *payload, size_t len)
 {
@@ -102,8 +101,7 @@ static void on_mqtt_state(void *arg, bool connected, const char *reason)
     svc_state(&i->svc, "broker", connected, reason);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* The loop */
 
 /* Hand over what waits, oldest first, as far as the decryptors take it. */
 static bool send_waiting(struct ingest *i)

@@ -102,7 +102,7 @@ void live_topic(const char *pattern, const struct reading *r, char *topic, size_
             continue;
         }
         for (; *insert != '\0' && n + 1 < size; insert++)
-            topic[n++] = strchr("+#/", *insert) != NULL ? '_' : *insert;
+            topic[n++] = (char)(strchr("+#/", *insert) != NULL ? '_' : *insert);
         pattern += strcspn(pattern, "}") + 1;
     }
     topic[n] = '\0';

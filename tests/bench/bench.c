@@ -81,15 +81,11 @@ static void compare(const char *stage_name,
     }
     qsort(a, ROUNDS, sizeof a[0], by_value);
     qsort(l, ROUNDS, sizeof l[0], by_value);
-    printf("%-42s %11.0f/s   %5.2f of %s (%.0f/s)\n",
-           stage_name,
-           a[ROUNDS / 2],
-           a[ROUNDS / 2] / l[ROUNDS / 2],
-           limit_name,
-           l[ROUNDS / 2]);
+    printf("%-42s %11.0f/s   %5.2f of %s (%.0f/s)\n", stage_name, a[ROUNDS / 2],
+           a[ROUNDS / 2] / l[ROUNDS / 2], limit_name, l[ROUNDS / 2]);
 }
 
-/* --- decoding ---------------------------------------------------------------------------------- */
+/* Decoding */
 
 static const struct decode_keys *lookup(void *arg, const uint8_t title[SYSTEM_TITLE_OCTETS])
 {
@@ -152,7 +148,7 @@ static double raw_aes(struct bench *b)
     return TELEGRAMS * 10;
 }
 
-/* --- records and streams ----------------------------------------------------------------------- */
+/* Records and streams */
 
 static double pack_unpack(struct bench *b)
 {
@@ -225,7 +221,7 @@ static double batched_zeromq(struct bench *b)
     return push_pull(3000, (size_t)300 * 64) * 64;
 }
 
-/* --- stores ------------------------------------------------------------------------------------ */
+/* Stores */
 
 static struct store_conf conf;
 static struct store *store;
@@ -272,12 +268,9 @@ static double raw_sqlite(struct bench *b)
         sqlite3_exec(db,
                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE raw(a PRIMARY "
                      "KEY,b,c,d,e,f,g,h,i,j,k,l,m,n,o) WITHOUT ROWID",
-                     NULL,
-                     NULL,
-                     NULL);
+                     NULL, NULL, NULL);
     }
-    sqlite3_prepare_v2(
-        db, "INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &q, NULL);
+    sqlite3_prepare_v2(db, "INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &q, NULL);
     for (int done = 0; done < ROWS; done += BATCH) {
         sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
         for (int i = 0; i < BATCH; i++) {
@@ -309,8 +302,7 @@ static double raw_copy(struct bench *b)
     for (int done = 0; done < ROWS; done += BATCH) {
         PQclear(PQexec(c, "COPY raw FROM STDIN"));
         for (int i = 0; i < BATCH; i++) {
-            int n = snprintf(line,
-                             sizeof line,
+            int n = snprintf(line, sizeof line,
                              "%lld\t1\t40796248\t0\t7\t9\t165\t0\t236300\t231600\t235500\t90\t320\t"
                              "330\t964\n",
                              (long long)row++);
@@ -333,9 +325,7 @@ static void print_sqlite_size(const char *path)
     must(sqlite3_prepare_v2(db,
                             "SELECT (SELECT page_count * page_size FROM pragma_page_count(), "
                             "pragma_page_size()) / (SELECT count(*) FROM history_compact)",
-                            -1,
-                            &q,
-                            NULL) == SQLITE_OK &&
+                            -1, &q, NULL) == SQLITE_OK &&
              sqlite3_step(q) == SQLITE_ROW,
          "size");
     printf("%-42s %11d octets a reading (the whole file)\n", "SQLite", sqlite3_column_int(q, 0));
@@ -346,21 +336,19 @@ static void print_sqlite_size(const char *path)
 static void print_postgresql_size(void)
 {
     PGconn *c = PQconnectdb(conf.url);
-    PGresult *r = PQexec(c,
-                         "SELECT round(pg_table_size('smartmeter.history_compact')::numeric / "
-                         "count(*)), round(pg_indexes_size('smartmeter.history_compact')::numeric / "
-                         "count(*)) FROM smartmeter.history_compact");
+    PGresult *r =
+        PQexec(c, "SELECT round(pg_table_size('smartmeter.history_compact')::numeric / "
+                  "count(*)), round(pg_indexes_size('smartmeter.history_compact')::numeric / "
+                  "count(*)) FROM smartmeter.history_compact");
 
     must(PQntuples(r) == 1, "size");
-    printf("%-42s %7s + %s octets a reading (heap + index)\n",
-           "PostgreSQL",
-           PQgetvalue(r, 0, 0),
+    printf("%-42s %7s + %s octets a reading (heap + index)\n", "PostgreSQL", PQgetvalue(r, 0, 0),
            PQgetvalue(r, 0, 1));
     PQclear(r);
     PQfinish(c);
 }
 
-/* --- set-up ------------------------------------------------------------------------------------ */
+/* Set-up */
 
 static void make_samples(struct bench *b)
 {
@@ -450,12 +438,10 @@ int main(void)
     must(b.gcm != NULL, "libgcrypt");
     make_samples(&b);
     compare("hex text to reading", decode_all, "raw AES-GCM of one frame", raw_aes, &b);
-    compare("reading record, pack and unpack", pack_unpack, "raw AES-GCM of one frame", raw_aes, &b);
-    compare("readings over PUSH/PULL, 64 a message",
-            batched_zeromq,
-            "raw ZeroMQ, one a message",
-            raw_zeromq,
+    compare("reading record, pack and unpack", pack_unpack, "raw AES-GCM of one frame", raw_aes,
             &b);
+    compare("readings over PUSH/PULL, 64 a message", batched_zeromq, "raw ZeroMQ, one a message",
+            raw_zeromq, &b);
     bench_stores(&b);
     gcm_free(b.gcm);
     free(b.samples);
