@@ -426,6 +426,8 @@ static bool receive(const struct link *l, zmq_msg_t *topic, zmq_msg_t *body)
 
     if (l->topics && zmq_msg_recv(topic, sock, ZMQ_DONTWAIT) < 0)
         return false;
+    if (l->topics && !zmq_msg_more(topic)) /* a topic alone: the next part is another message's */
+        return true;
     if (zmq_msg_recv(body, sock, ZMQ_DONTWAIT) < 0)
         return false;
     while (zmq_msg_more(body)) { /* parts that this version does not know */

@@ -306,7 +306,7 @@ void mqtt_free(struct mqtt *m, int timeout_ms)
 /* Both may be filters: + and # on either side match what they could stand for. */
 bool mqtt_filter_matches(const char *filter, const char *topic)
 {
-    while (*filter != '\0' && *topic != '\0') {
+    for (;; filter++, topic++) {
         size_t f = strcspn(filter, "/"), t = strcspn(topic, "/");
         bool wild = (f == 1 && *filter == '+') || (t == 1 && *topic == '+');
 
@@ -318,11 +318,6 @@ bool mqtt_filter_matches(const char *filter, const char *topic)
         topic += t;
         if (*filter == '\0' || *topic == '\0')
             break;
-        filter++;
-        topic++;
-        if (*filter == '\0' || *topic == '\0') /* a last, empty level */
-            return *filter == *topic || *filter == '#' || *filter == '+' || *topic == '#' ||
-                   *topic == '+';
     }
     return (*filter == '\0' || strcmp(filter, "/#") == 0) &&
            (*topic == '\0' || strcmp(topic, "/#") == 0);

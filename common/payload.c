@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hex.h"
+#include "utf8.h"
 
 static bool is_space(uint8_t c)
 {
@@ -106,7 +107,8 @@ int payload_octets(const uint8_t *payload,
     *detail = "";
     while (at < len && is_space(payload[at]))
         at++;
-    if (at < len && payload[at] == '{') {
+    /* a raw piece of a frame may begin with a brace too */
+    if (at < len && payload[at] == '{' && utf8_is_text(payload + at, len - at)) {
         *form = PAYLOAD_JSON;
         return add_objects(payload + at, len - at, out, detail);
     }

@@ -1,10 +1,9 @@
 #include "utf8.h"
 
-#include <stdint.h>
 #include <string.h>
 
-/* Octets of the valid sequence that begins here, or 0. */
-static size_t sequence(const unsigned char *p)
+/* Octets of the valid sequence that begins here, of `left` octets, or 0. */
+static size_t sequence(const uint8_t *p, size_t left)
 {
     static const struct {
         uint8_t first, last, low, high, len; /* lead octet's range, second octet's range */
@@ -17,6 +16,8 @@ static size_t sequence(const unsigned char *p)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (p[0] < rows[i].first || p[0] > rows[i].last)
             continue;
+        if (rows[i].len > left)
+            return 0;
         if (rows[i].len > 1 && (p[1] < rows[i].low || p[1] > rows[i].high))
             return 0;
         for (size_t j = 2; j < rows[i].len; j++)
@@ -27,13 +28,27 @@ static size_t sequence(const unsigned char *p)
     return 0;
 }
 
+bool utf8_is_text(const uint8_t *octets, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t n = sequence(octets + at, len - at);
+        uint8_t c = octets[at];
+
+        if (n == 0 || c == 0x7F || (c < ' ' && (c < '\t' || c > '\r')))
+            return false;
+        at += n;
+    }
+    return true;
+}
+
 void utf8_copy(char *out, size_t size, const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
+    const uint8_t *p = (const uint8_t *)text;
+    const uint8_t *end = p + strlen(text);
     size_t n = 0;
 
-    while (*p != '\0') {
-        size_t len = sequence(p);
+    while (p < end) {
+        size_t len = sequence(p, (size_t)(end - p));
 
         if (n + (len == 0 ? 1 : len) >= size)
             break;

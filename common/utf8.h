@@ -2,7 +2,12 @@
 #ifndef UTF8_H
 #define UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/** True for valid UTF-8 without control characters other than white space. */
+bool utf8_is_text(const uint8_t *octets, size_t len);
 
 /**
  * Copy text into out (size octets with the NUL): valid UTF-8 as it is, each octet that belongs to

@@ -21,6 +21,9 @@ int store_check(const struct store_conf *conf)
 {
     if (*conf->url != '\0' && !is_postgresql(conf) && !has_prefix(conf->url, "sqlite:"))
         return conf_wrong("DB_URL", "of no known kind", "sqlite:PATH or postgresql://...");
+    if (strcmp(conf->url, "sqlite:") == 0 || strcmp(conf->url, "sqlite::memory:") == 0)
+        return conf_wrong("DB_URL", "no file: what is acknowledged would be gone with the process",
+                          "sqlite:PATH");
     if (*conf->url == '\0' && *conf->host != '\0' && conf->port == 3306)
         return conf_wrong("DB_PORT", "3306 is MariaDB's port, which the original program used",
                           "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
@@ -79,8 +82,9 @@ static bool column(const struct reading *r, enum field f, int exponent, int64_t 
 
 int store_columns_of(const struct reading *r, struct store_columns *c)
 {
-    bool fits = column(r, FIELD_WIN, 0, INT64_MAX, &c->win) &&
-                column(r, FIELD_WOUT, 0, INT64_MAX, &c->wout) &&
+    /* INT64_MAX is what quantity_scaled makes of anything larger */
+    bool fits = column(r, FIELD_WIN, 0, INT64_MAX - 1, &c->win) &&
+                column(r, FIELD_WOUT, 0, INT64_MAX - 1, &c->wout) &&
                 column(r, FIELD_PIN, 0, INT32_MAX, &c->pin) &&
                 column(r, FIELD_POUT, 0, INT32_MAX, &c->pout) &&
                 column(r, FIELD_PF, -3, INT16_MAX, &c->pf);

@@ -80,21 +80,23 @@ static void acknowledge(struct writer *w, const struct record *const *rows, size
         log_error("lost", LOG_S("what", "acks"), LOG_S("reason", "out of memory"));
 }
 
-static void log_duplicates(const struct record *const *rows, size_t n, size_t duplicates)
+/* By name where the batch has only one reading; the store counts, it does not tell which. */
+static void log_duplicates(const struct record *const *rows, size_t readings, size_t duplicates)
 {
-    const struct reading *r = &rows[0]->reading;
+    const struct record *r = rows[0];
     char what[METER_ID_CHARS + 16];
     int64_t held;
 
-    snprintf(what, sizeof what, "duplicate %s", n == 1 ? r->meter : "");
+    for (size_t i = 1; r->type != RECORD_READING; i++)
+        r = rows[i];
+    snprintf(what, sizeof what, "duplicate %s", readings == 1 ? r->reading.meter : "");
     if (!log_allowed(what, &held))
         return;
-    if (n == 1)
-        log_info("duplicate", LOG_S("meter", r->meter), LOG_I("counter", r->counter),
-                 LOG_S("topic", rows[0]->topic), LOG_I("attempt", rows[0]->attempt),
-                 LOG_I("suppressed", held));
+    if (readings == 1)
+        log_info("duplicate", LOG_S("meter", r->reading.meter), LOG_I("counter", r->reading.counter),
+                 LOG_S("topic", r->topic), LOG_I("attempt", r->attempt), LOG_I("suppressed", held));
     else
-        log_info("duplicate", LOG_I("readings", duplicates), LOG_I("batch", n),
+        log_info("duplicate", LOG_I("readings", duplicates), LOG_I("of", readings),
                  LOG_I("suppressed", held));
 }
 
@@ -119,7 +121,7 @@ static void count(struct writer *w,
     duplicates = of_type[RECORD_READING] - counts->readings;
     svc_count(&w->svc, WRITER_DUPLICATES, NULL, (int64_t)duplicates);
     if (duplicates > 0)
-        log_duplicates(rows, n, duplicates);
+        log_duplicates(rows, of_type[RECORD_READING], duplicates);
 }
 
 /* A row that the database refuses becomes a reject that holds the whole record. */

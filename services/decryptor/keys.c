@@ -262,6 +262,8 @@ void keys_refresh(struct keys *k)
         return;
     rc = read_table(k, &table);
     k->seen = now;
+    if (rc == 0 && table.count == 0 && !k->everybody.has_key)
+        rc = -EINVAL; /* as in keys_open: with it no meter had a key */
     if (rc != 0) {
         complain(rc);
         return;
