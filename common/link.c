@@ -123,6 +123,12 @@ static bool is_named(const struct link *l, const char *endpoint)
     return false;
 }
 
+/* Other endpoints are addresses themselves, and stay. */
+static bool is_tcp(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
+}
+
 static struct peer *find_peer(const struct link *l, const char *endpoint)
 {
     for (size_t i = 0; i < l->peer_count; i++)
@@ -141,6 +147,8 @@ static int add_peer(struct link *l, const char *endpoint)
     if (peers == NULL)
         return -ENOMEM;
     l->peers = peers;
+    /* on an IPv6 socket the monitor names an IPv4 peer otherwise (::ffff:) after it reconnected */
+    zsock_set_ipv6(l->sock, strchr(endpoint, '[') != NULL);
     if (zmq_connect(zsock_resolve(l->sock), endpoint) != 0)
         return -errno;
     l->peers[l->peer_count] = (struct peer){.named = true, .since_ms = clock_monotonic_ms()};
@@ -171,7 +179,7 @@ static int on_answer(zloop_t *loop, zsock_t *pipe, void *arg)
             if (add_peer(l, name->addresses[i]) != 0)
                 log_error("connect", LOG_S("endpoint", name->addresses[i]));
         for (size_t i = 0; i < l->peer_count; i++)
-            l->peers[i].named = l->name_count == 0 || is_named(l, l->peers[i].endpoint);
+            l->peers[i].named = !is_tcp(l->peers[i].endpoint) || is_named(l, l->peers[i].endpoint);
     }
     zmsg_destroy(&message);
     return 0;
@@ -296,6 +304,8 @@ static bool read_name(const char *endpoint, struct name *name)
     if (len == 0 || len >= sizeof name->host || strlen(colon + 1) >= sizeof name->port ||
         colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1))
         return false;
+    if (strtol(colon + 1, NULL, 10) > 65535 || (len == 1 && *host == '*'))
+        return false;
     if (host[0] == '[' && host[len - 1] == ']') {
         host++;
         len -= 2;
@@ -308,7 +318,7 @@ static bool read_name(const char *endpoint, struct name *name)
 
 static int add_endpoint(struct link *l, const char *variable, const char *endpoint)
 {
-    if (strncmp(endpoint, "tcp://", 6) == 0) {
+    if (is_tcp(endpoint)) {
         if (!read_name(endpoint, &l->names[l->name_count]))
             return conf_wrong(variable, endpoint, "tcp://host:port");
         l->name_count++;

@@ -149,17 +149,28 @@ static void refused(struct mqtt *m, const char *why)
     m->busy = false;
 }
 
+/* A positive code is the broker's CONNACK; paho's message then says no more than that. */
 static void on_connect_failure(void *arg, MQTTAsync_failureData *data)
 {
+    static const char *const connack[] = {[1] = "the broker does not speak this MQTT version",
+                                          [2] = "the broker refuses the client id",
+                                          [3] = "the broker is unavailable",
+                                          [4] = "bad user name or password",
+                                          [5] = "not authorized"};
     char text[80];
 
     snprintf(text, sizeof text, "refused, code %d", data->code);
-    refused(arg, data->message != NULL ? data->message : text);
+    if (data->code > 0 && (size_t)data->code < sizeof connack / sizeof connack[0])
+        refused(arg, connack[data->code]);
+    else
+        refused(arg, data->code <= 0 && data->message != NULL ? data->message : text);
 }
 
 static void on_connect_failure5(void *arg, MQTTAsync_failureData5 *data)
 {
-    if (data->reasonCode != MQTTREASONCODE_SUCCESS)
+    if (data->code > 0)
+        refused(arg, MQTTReasonCode_toString((enum MQTTReasonCodes)data->code));
+    else if (data->reasonCode != MQTTREASONCODE_SUCCESS)
         refused(arg, MQTTReasonCode_toString(data->reasonCode));
     else
         refused(arg, data->message != NULL ? data->message : "no answer");

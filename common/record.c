@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { RANGES_MAX = 65536 };
+#define NUMBER_MAX (INT64_C(1) << 53) /* of counters and times: what every language can hold */
 
 /* How a member stands in the map. */
 enum form {
@@ -199,6 +200,11 @@ static bool get_uint(const msgpack_object *o, uint64_t max, uint64_t *value)
     return true;
 }
 
+static bool within(int64_t value, int64_t limit)
+{
+    return value >= -limit && value <= limit;
+}
+
 static bool get_int(const msgpack_object *o, int64_t *value)
 {
     uint64_t u;
@@ -296,7 +302,7 @@ get_member(const msgpack_object *o, struct record *r, const struct member *m, ms
         *(uint8_t *)at = (uint8_t)u;
         return ok;
     case I64:
-        return get_int(o, at);
+        return get_int(o, at) && within(*(int64_t *)at, NUMBER_MAX);
     case TEXT:
         return get_text(o, at, m->size);
     case VERDICT: {
@@ -310,7 +316,8 @@ get_member(const msgpack_object *o, struct record *r, const struct member *m, ms
         return o->type == MSGPACK_OBJECT_BIN;
     case TIME:
         r->reading.has_time = o->type != MSGPACK_OBJECT_NIL;
-        return o->type == MSGPACK_OBJECT_NIL || get_int(o, at);
+        return o->type == MSGPACK_OBJECT_NIL ||
+               (get_int(o, at) && within(*(int64_t *)at, NUMBER_MAX / 1000));
     case VALUES:
         return get_values(o, at);
     case RANGES:

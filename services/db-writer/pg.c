@@ -283,6 +283,22 @@ static int migrate(struct pg_store *s, char why[STORE_WHY_CHARS])
     return rc;
 }
 
+/* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
+static int check_table(struct pg_store *s, char why[STORE_WHY_CHARS])
+{
+    char sql[128];
+    PGresult *result;
+    bool missing;
+    size_t ignored = 0;
+    int rc;
+
+    snprintf(sql, sizeof sql, "SELECT to_regclass('%s_compact')", s->base.conf->table);
+    result = PQexec(s->connection, sql);
+    missing = PQntuples(result) == 1 && PQgetisnull(result, 0, 0);
+    rc = take(s, result, &ignored, why);
+    return rc == 0 && missing ? store_wrong_table(s->base.conf) : rc;
+}
+
 static int prepare(struct pg_store *s, const char *name, const char *text, int types, char *why)
 {
     Oid oids[COLUMNS];
@@ -330,6 +346,8 @@ static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
         rc = run(s, "BEGIN", why);
     if (rc == 0) {
         rc = migrate(s, why);
+        if (rc == 0)
+            rc = check_table(s, why);
         if (rc == 0)
             rc = run(s, "COMMIT", why);
     }

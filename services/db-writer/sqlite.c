@@ -123,6 +123,18 @@ static int migrate(struct sqlite_store *s, char why[STORE_WHY_CHARS])
     return rc;
 }
 
+/* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
+static int check_table(struct sqlite_store *s)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%s_compact", s->base.conf->table);
+    return sqlite3_table_column_metadata(s->db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+                   SQLITE_OK
+               ? 0
+               : store_wrong_table(s->base.conf);
+}
+
 static int prepare(struct sqlite_store *s, char why[STORE_WHY_CHARS])
 {
     char text[1024];
@@ -172,6 +184,8 @@ static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
     rc = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
     if (rc == 0)
         rc = migrate(s, why);
+    if (rc == 0)
+        rc = check_table(s);
     if (rc == 0)
         rc = run(s, "COMMIT", why);
     if (rc == 0)

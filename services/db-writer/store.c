@@ -95,6 +95,12 @@ int store_columns_of(const struct reading *r, struct store_columns *c)
     return fits ? 0 : -EINVAL;
 }
 
+int store_wrong_table(const struct store_conf *conf)
+{
+    return conf_wrong("SMARTMETER_DB_TABLE", conf->table,
+                      "the name under which this database's tables were made");
+}
+
 void store_digest(const struct view *octets, uint8_t digest[32])
 {
     gcry_md_hash_buffer(GCRY_MD_SHA256, digest, octets->at, octets->len);

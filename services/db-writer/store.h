@@ -117,6 +117,9 @@ struct store_columns {
 int store_columns_of(const struct reading *r, struct store_columns *c)
     __attribute__((warn_unused_result));
 
+/** Log that the tables here have another name than SMARTMETER_DB_TABLE; returns -EINVAL. */
+int store_wrong_table(const struct store_conf *conf);
+
 /** SHA-256 of a reject's octets: its key. */
 void store_digest(const struct view *octets, uint8_t digest[32]);
 

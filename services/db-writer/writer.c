@@ -93,8 +93,9 @@ static void log_duplicates(const struct record *const *rows, size_t readings, si
     if (!log_allowed(what, &held))
         return;
     if (readings == 1)
-        log_info("duplicate", LOG_S("meter", r->reading.meter), LOG_I("counter", r->reading.counter),
-                 LOG_S("topic", r->topic), LOG_I("attempt", r->attempt), LOG_I("suppressed", held));
+        log_info("duplicate", LOG_S("meter", r->reading.meter),
+                 LOG_I("counter", r->reading.counter), LOG_S("topic", r->topic),
+                 LOG_I("attempt", r->attempt), LOG_I("suppressed", held));
     else
         log_info("duplicate", LOG_I("readings", duplicates), LOG_I("of", readings),
                  LOG_I("suppressed", held));

@@ -24,6 +24,7 @@ struct entry {
     uint8_t key[KEY_OCTETS];
     uint8_t authentication_key[KEY_OCTETS];
     bool has_authentication_key;
+    int line;
     char *name;
 };
 
@@ -51,7 +52,7 @@ static void table_free(struct table *t)
     *t = (struct table){0};
 }
 
-static int compare(const void *a, const void *b)
+static int compare(const void *a, const void *b) /* by title alone: for looking up */
 {
     return memcmp(((const struct entry *)a)->title, ((const struct entry *)b)->title,
                   SYSTEM_TITLE_OCTETS);
@@ -64,12 +65,24 @@ static size_t cut(char *line, char *cells[COLUMNS_MAX])
     char *rest = line;
 
     while (rest != NULL && n < COLUMNS_MAX) {
-        char *cell = strsep(&rest, ",");
+        char *cell = rest + strspn(rest, " \t");
         size_t len;
 
-        cell += strspn(cell, " \t\"");
+        if (*cell == '"') { /* a quoted cell may hold commas */
+            char *end = strchr(++cell, '"');
+
+            if (end != NULL) {
+                *end = '\0';
+                rest = end + 1;
+                strsep(&rest, ",");
+                cells[n++] = cell;
+                continue;
+            }
+        }
+        rest = cell;
+        cell = strsep(&rest, ",");
         len = strlen(cell);
-        while (len > 0 && strchr(" \t\r\n\"", cell[len - 1]) != NULL)
+        while (len > 0 && strchr(" \t\r\n", cell[len - 1]) != NULL)
             cell[--len] = '\0';
         cells[n++] = cell;
     }
@@ -163,6 +176,7 @@ static int read_lines(FILE *f, const char *path, struct table *t)
             rc = header ? 0 : -EINVAL;
             continue;
         }
+        e.line = number;
         wrong = read_entry(line, columns, n, &e);
         if (wrong == NULL)
             rc = add(t, &e);
@@ -174,6 +188,32 @@ static int read_lines(FILE *f, const char *path, struct table *t)
         explicit_bzero(line, size);
     free(line);
     return rc == 0 && !header ? -EINVAL : rc;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    int c = compare(a, b);
+
+    return c != 0 ? c : ((const struct entry *)a)->line - ((const struct entry *)b)->line;
+}
+
+/* Sort by title; of lines with the same title the last one counts. */
+static void sort(struct table *t, const char *path)
+{
+    size_t n = 0;
+
+    qsort(t->entries, t->count, sizeof *t->entries, compare_lines);
+    for (size_t i = 1; i < t->count; i++) {
+        if (compare(&t->entries[n], &t->entries[i]) == 0) {
+            log_error("keys", LOG_S("file", path), LOG_I("line", t->entries[n].line),
+                      LOG_S("wrong", "the same system_title again further down, which counts"));
+            free(t->entries[n].name);
+        } else {
+            n++;
+        }
+        t->entries[n] = t->entries[i];
+    }
+    t->count = n + 1;
 }
 
 /* Returns 0, -EINVAL for a file without the header line, or the errno of opening it. */
@@ -190,7 +230,7 @@ static int read_table(struct keys *k, struct table *t)
         rc = read_lines(f, k->path, t);
     fclose(f);
     if (t->count > 0)
-        qsort(t->entries, t->count, sizeof *t->entries, compare);
+        sort(t, k->path);
     if (rc != 0)
         table_free(t);
     return rc;

@@ -60,7 +60,7 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
 
     if (r->attempt > 0)
         return LIVE_REDELIVERED;
-    if (now_ms - r->arrival_ms > LIVE_MS)
+    if (now_ms - r->arrival_ms >= LIVE_MS)
         return LIVE_LATE;
     fresh = calloc(1, sizeof *fresh);
     if (fresh == NULL)

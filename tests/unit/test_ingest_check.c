@@ -1,0 +1,87 @@
+/* Settings under which mqtt-ingest would read what the publisher writes. */
+#include "tools.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "capture.h"
+#include "ingest.h"
+
+static void a_loop_is_refused(void **state)
+{
+    static const struct row {
+        const char *raw, *values;
+        int rc;
+    } rows[] = {
+        {"sensors/smartmeter", "sensors/smartmeter/values", 0},
+        {"sensors/+", "sensors/smartmeter/values", 0},
+        {"sensors/smartmeter, haus/7/raw", "sensors/smartmeter/values", 0},
+        {"sensors/smartmeter/values", "sensors/smartmeter/values", -EINVAL},
+        {"sensors/smartmeter/#", "sensors/smartmeter/values", -EINVAL},
+        {"sensors/smartmeter/+", "sensors/smartmeter/values", -EINVAL},
+        {"#", "sensors/smartmeter/values", -EINVAL},
+        {"+/+/+", "sensors/smartmeter/values", -EINVAL},
+        {"haus/7/raw,sensors/#", "sensors/smartmeter/values", -EINVAL},
+        {"sensors/smartmeter/values/7", "sensors/smartmeter/values", -EINVAL},
+        {"sensors/smartmeter/values/+", "sensors/smartmeter/values", -EINVAL},
+        {"sensors/smartmeter/value", "sensors/smartmeter/values", 0},
+        {"values/+", "values/{meter}", -EINVAL},
+        {"values/keller", "values/{name}", -EINVAL},
+        {"values/keller/raw", "values/{name}/now", 0},
+        {"values/keller/now", "values/{name}/now", -EINVAL},
+        {"values/keller/now/x", "values/{name}/now", -EINVAL},
+        {"meters/m-keller", "meters/m-{name}", -EINVAL},
+        {"meters/raw", "{meter}/raw", -EINVAL},
+        {"+/raw", "{meter}/values", 0},
+        {"", "sensors/smartmeter/values", -EINVAL},
+        {" , ", "sensors/smartmeter/values", -EINVAL},
+    };
+    static struct capture capture;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char raw[64], values[64];
+        struct ingest self = {.raw_topics = raw, .values_topic = values};
+        const char *log;
+        int rc;
+
+        snprintf(raw, sizeof raw, "%s", rows[i].raw);
+        snprintf(values, sizeof values, "%s", rows[i].values);
+        capture_begin(&capture);
+        rc = ingest_check(&self);
+        log = capture_end(&capture);
+        if (rc != rows[i].rc)
+            fail_msg("\"%s\" and \"%s\": %d", raw, values, rc);
+        if ((rc == 0) != (*log == '\0') ||
+            (rc != 0 && strstr(log, "variable=SMARTMETER_RAWDATA_MQTT_TOPIC ") == NULL))
+            fail_msg("\"%s\" and \"%s\": %s", raw, values, log);
+    }
+}
+
+static void long_topics_do_no_harm(void **state)
+{
+    static char raw[4001], values[4001];
+    struct ingest self = {.raw_topics = raw, .values_topic = values};
+    static struct capture capture;
+    int rc;
+
+    (void)state;
+    for (size_t i = 0; i < 4000; i += 2) {
+        memcpy(raw + i, "a/", 2);
+        memcpy(values + i, "a/", 2);
+    }
+    capture_begin(&capture);
+    rc = ingest_check(&self);
+    capture_end(&capture);
+    assert_true(rc == 0 || rc == -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_loop_is_refused),
+        cmocka_unit_test(long_topics_do_no_harm),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* Which readings may be the earliest of their window. */
+#include "tools.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "windows.h"
+
+static void windows_are_aligned_to_utc(void **state)
+{
+    static const struct row {
+        int64_t seconds, time, start;
+    } rows[] = {
+        {300, 0, 0},
+        {300, 299, 0},
+        {300, 300, 300},
+        {300, 1686293875, 1686293700},
+        {300, 1686293700, 1686293700},
+        {300, 1686293999, 1686293700},
+        {300, -1, -300},
+        {300, -300, -300},
+        {300, -301, -600},
+        {1, 1686293875, 1686293875},
+        {900, 1686293875, 1686293100},
+        {3600, 1686293875, 1686290400},
+        {86400, 1686293875, 1686268800},
+        {7, -1, -7},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct windows *w = windows_new(rows[i].seconds);
+        int64_t start = windows_start(w, rows[i].time);
+
+        if (start != rows[i].start)
+            fail_msg("%" PRId64 " in windows of %" PRId64 ": %" PRId64, rows[i].time,
+                     rows[i].seconds, start);
+        windows_free(w);
+    }
+    windows_free(NULL);
+}
+
+#define A "5341475E40F89D93"
+#define B "4B464D2D3281D0BF"
+
+/* One memory, row by row: windows of 300 s begin at 900, 1200, 1500. */
+static void what_must_go_to_the_database(void **state)
+{
+    static const struct row {
+        const char *why, *meter;
+        int64_t time, counter;
+        bool goes;
+    } rows[] = {
+        {"the first of all", A, 1000, 50, true},
+        {"a later one", A, 1005, 51, false},
+        {"the last second of the window", A, 1199, 60, false},
+        {"the remembered one again: its row may be lost", A, 1000, 50, true},
+        {"the same time, a later counter", A, 1000, 51, false},
+        {"the same time, an earlier counter", A, 1000, 49, true},
+        {"what was remembered before that", A, 1000, 50, false},
+        {"an earlier one of the window", A, 905, 30, true},
+        {"the window's first second", A, 900, 29, true},
+        {"now later", A, 905, 30, false},
+        {"the window before: not remembered", A, 899, 28, true},
+        {"the same once more", A, 899, 28, true},
+        {"which forgot nothing", A, 905, 30, false},
+        {"another meter", B, 1005, 51, true},
+        {"its later one", B, 1006, 52, false},
+        {"the next window", A, 1200, 61, true},
+        {"its later one", A, 1300, 70, false},
+        {"the other meter stands where it stood", B, 1007, 53, false},
+        {"a straggler of the window before", A, 1150, 55, true},
+        {"which forgot nothing", A, 1300, 70, false},
+        {"a gap", A, 90000, 900, true},
+        {"without counters", B, 1500, -1, true},
+        {"the same again", B, 1500, -1, true},
+        {"before 1970", "00", -1, 1, true},
+        {"the same window", "00", -1, 2, false},
+        {"its beginning", "00", -300, 3, true},
+    };
+    struct windows *w = windows_new(300);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (windows_take(w, rows[i].meter, rows[i].time, rows[i].counter) != rows[i].goes)
+            fail_msg("%zu: %s", i, rows[i].why);
+    assert_int_equal(windows_count(w), 3);
+    windows_free(w);
+}
+
+/* Whatever the order, of all that goes the earliest of each window is among it. */
+static void the_earliest_always_goes(void **state)
+{
+    enum { METERS = 5, WINDOWS = 4, READINGS = 4000 };
+    unsigned seed = (unsigned)time(NULL);
+    struct windows *w = windows_new(300);
+    int64_t seen[METERS][WINDOWS], went[METERS][WINDOWS];
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srandom(seed);
+    for (int m = 0; m < METERS; m++)
+        for (int i = 0; i < WINDOWS; i++)
+            seen[m][i] = went[m][i] = INT64_MAX;
+    for (int n = 0; n < READINGS; n++) {
+        int m = (int)random() % METERS;
+        int64_t at = random() % (300 * WINDOWS), *s = &seen[m][at / 300], *g = &went[m][at / 300];
+        char meter[17];
+
+        snprintf(meter, sizeof meter, "%016d", m);
+        *s = at < *s ? at : *s;
+        if (windows_take(w, meter, at, at))
+            *g = at < *g ? at : *g;
+        if (*g != *s)
+            fail_msg("reading %d: %" PRId64 " went, %" PRId64 " is the earliest", n, *g, *s);
+    }
+    assert_int_equal(windows_count(w), METERS);
+    windows_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(windows_are_aligned_to_utc),
+        cmocka_unit_test(what_must_go_to_the_database),
+        cmocka_unit_test(the_earliest_always_goes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
