@@ -14,8 +14,8 @@ enum {
     HIGH_WATER = 4, /* messages a PUSH/PULL end may hold */
     PUB_HIGH_WATER = 1000,
     KERNEL_BUFFER = 64 * 1024,
-    HEARTBEAT_MS = 1000,
-    HEARTBEAT_TIMEOUT_MS = 3000,
+    KEEPALIVE_SECONDS = 3,
+    KEEPALIVE_TRIES = 3,
     RECONNECT_MAX_MS = 2000,
     TURN = 100,          /* messages read before others have their turn */
     ADDRESSES_MAX = 256, /* of one name */
@@ -241,6 +241,21 @@ size_t link_peers(const struct link *l)
 
 /* Opening */
 
+/*
+ * How a lost host is found: TCP keep-alive, on both ends. ZeroMQ's own heartbeats cannot be had: a
+ * receiver whose queue is full reads none, and when it reads again after their time-out
+ * libzmq 4.3.4 aborts the process, whichever end sent them ("Assertion failed: _input_stopped",
+ * "!_io_error"; zeromq/libzmq#3937). A hung receiver holds no more than its high-water mark; acks
+ * bring that back.
+ */
+static void look_after(zsock_t *sock)
+{
+    zsock_set_tcp_keepalive(sock, 1);
+    zsock_set_tcp_keepalive_idle(sock, KEEPALIVE_SECONDS);
+    zsock_set_tcp_keepalive_intvl(sock, KEEPALIVE_SECONDS);
+    zsock_set_tcp_keepalive_cnt(sock, KEEPALIVE_TRIES);
+}
+
 static struct link *link_new(struct svc *svc, int type)
 {
     struct link *l = calloc(1, sizeof *l);
@@ -263,8 +278,7 @@ static struct link *link_new(struct svc *svc, int type)
         zsock_set_sndbuf(l->sock, KERNEL_BUFFER);
         zsock_set_rcvbuf(l->sock, KERNEL_BUFFER);
     }
-    zsock_set_heartbeat_ivl(l->sock, HEARTBEAT_MS);
-    zsock_set_heartbeat_timeout(l->sock, HEARTBEAT_TIMEOUT_MS);
+    look_after(l->sock);
     zsock_set_reconnect_ivl_max(l->sock, RECONNECT_MAX_MS);
     return l;
 }

@@ -22,8 +22,8 @@ struct link;
 /**
  * Bind the producer's end to every endpoint of a list ("tcp://127.0.0.1:5550,ipc:///run/x").
  * `variable` is the setting that holds it, for the error line. PUSH/PULL ends hold at most 4
- * messages and 64 KiB of kernel buffers, since what they hold dies with a peer; heartbeats (1 s, 3
- * s) find hung peers. Returns 0; -EINVAL when an endpoint cannot be bound, already logged; -ENOMEM.
+ * messages and 64 KiB of kernel buffers, since what they hold dies with a peer; TCP keep-alive
+ * finds lost hosts. Returns 0; -EINVAL when an endpoint cannot be bound, already logged; -ENOMEM.
  */
 int link_bind(struct svc *svc,
               enum link_pattern pattern,

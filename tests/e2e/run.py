@@ -1,0 +1,124 @@
+"""Run all tests, some jobs at a time: each unit test program, each integration test class.
+
+run.py             everything; ends with "N passed, N failed"
+run.py WORD...     only the jobs whose name holds one of these words
+run.py --class C   one integration test class, in this process, results in TAP
+"""
+
+import importlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from frames import ROOT
+from harness import ENVIRONMENT, SANITIZER, SANITIZER_ENV
+
+HERE = pathlib.Path(__file__).parent
+UNIT = ROOT / "build/san/test"
+SECONDS = 280  # no job takes a quarter of this
+JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) + 1)  # they often wait
+# The long ones first, so that the end is not one job alone.
+FIRST = ["test_run", "test_outages.DatabaseAway", "test_outages.Hung", "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
+
+
+class Tap(unittest.TestResult):
+    """One line a test; what a failure has to say follows at the end of the class."""
+
+    def addSuccess(self, test):
+        print(f"ok - {test.id()}", flush=True)
+
+    def addSkip(self, test, reason):
+        print(f"not ok - {test.id()} # skipped: {reason}", flush=True)
+
+    def done(self):
+        for test, text in self.errors + self.failures:
+            print(f"not ok - {test.id()}\n{text}", flush=True)
+
+
+def run_class(name):
+    result = Tap()
+    unittest.defaultTestLoader.loadTestsFromName(name).run(result)
+    result.done()
+    return 0 if result.wasSuccessful() else 1
+
+
+def classes():
+    for path in sorted(HERE.glob("test_*.py")):
+        module = importlib.import_module(path.stem)
+        for name, value in vars(module).items():
+            if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == path.stem:
+                if unittest.defaultTestLoader.getTestCaseNames(value):
+                    yield f"{path.stem}.{name}"
+
+
+class Job:
+    def __init__(self, name, argv):
+        self.name, self.argv = name, argv
+
+    def start(self):
+        self.output, self.begun = tempfile.TemporaryFile(), time.monotonic()
+        self.popen = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", *map(str, self.argv)], stdin=subprocess.DEVNULL,
+            stdout=self.output, stderr=self.output, cwd=ROOT,
+            env=os.environ | ENVIRONMENT | SANITIZER_ENV | {"CMOCKA_MESSAGE_OUTPUT": "TAP"})  # fmt: skip
+        return self
+
+    def ended(self):
+        if self.popen.poll() is None and time.monotonic() - self.begun > SECONDS:
+            self.popen.kill()
+            self.popen.wait()
+        return self.popen.poll() is not None
+
+    def judge(self):
+        """Passed, failed, and the output when there is something to see in it."""
+        self.output.seek(0)
+        text = self.output.read().decode(errors="replace")
+        passed = len(re.findall(r"^ok\b", text, re.M))
+        failed = len(re.findall(r"^not ok\b", text, re.M))
+        status, seconds = self.popen.returncode, time.monotonic() - self.begun
+        if failed == 0 and (status != 0 or passed == 0 or SANITIZER.search(text)):
+            failed, text = 1, text + f"\nended with status {status}" + (", it took too long" if seconds > SECONDS else "")
+        print(f"{'not ok' if failed else 'ok':6} {self.name}: {passed} passed, {failed} failed, {seconds:.1f} s", flush=True)
+        return passed, failed, f"\n=== {self.name}\n{text}" if failed else ""
+
+
+def place(name):
+    return next((i for i, word in enumerate(FIRST) if name.startswith(word)), len(FIRST))
+
+
+def jobs():
+    for name in sorted(classes(), key=place):
+        yield Job(name, [sys.executable, HERE / "run.py", "--class", name])
+    sources = {p.stem for p in (ROOT / "tests/unit").glob("test_*.c")}  # a program without a source is an old one
+    for path in sorted(UNIT.glob("test_*")):
+        if path.name in sources and os.access(path, os.X_OK):
+            sources.remove(path.name)
+            yield Job(f"unit {path.name}", [path])
+    for name in sorted(sources):
+        yield Job(f"unit {name}", ["sh", "-c", "echo not built; exit 1"])
+
+
+def run_all(words):
+    waiting = [j for j in jobs() if not words or any(w in j.name for w in words)]
+    running, passed, failed, told = [], 0, 0, ""
+    while waiting or running:
+        while waiting and len(running) < JOBS:
+            running.append(waiting.pop(0).start())
+        for job in [j for j in running if j.ended()]:
+            running.remove(job)
+            p, f, text = job.judge()
+            passed, failed, told = passed + p, failed + f, told + text
+        time.sleep(0.05)
+    print(f"{told}\n{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    sys.dont_write_bytecode = True
+    sys.exit(run_class(sys.argv[2]) if sys.argv[1:2] == ["--class"] else run_all(sys.argv[1:]))
