@@ -203,17 +203,18 @@ static void sort(struct table *t, const char *path)
     size_t n = 0;
 
     qsort(t->entries, t->count, sizeof *t->entries, compare_lines);
-    for (size_t i = 1; i < t->count; i++) {
-        if (compare(&t->entries[n], &t->entries[i]) == 0) {
-            log_error("keys", LOG_S("file", path), LOG_I("line", t->entries[n].line),
+    for (size_t i = 0; i < t->count; i++) {
+        struct entry *e = &t->entries[i];
+
+        if (i + 1 < t->count && compare(e, e + 1) == 0) {
+            log_error("keys", LOG_S("file", path), LOG_I("line", e->line),
                       LOG_S("wrong", "the same system_title again further down, which counts"));
-            free(t->entries[n].name);
-        } else {
-            n++;
+            free(e->name);
+            continue;
         }
-        t->entries[n] = t->entries[i];
+        t->entries[n++] = *e;
     }
-    t->count = n + 1;
+    t->count = n;
 }
 
 /* Returns 0, -EINVAL for a file without the header line, or the errno of opening it. */

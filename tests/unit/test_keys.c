@@ -110,6 +110,12 @@ static void forms_of_the_file(void **state)
          "11 K?che", "none"},
         {"a key with separators", HEAD T1 ",11:11:11:11:11:11:11:11 11111111-11111111,,\n", "11",
          "none"},
+        {"commas inside quotes", "name,system_title,key\n\"Top 3, Anna\"," T1 "," K1 "\n",
+         "11 Top 3, Anna", "none"},
+        {"a C list as key",
+         "name,key,system_title\na,\"0x11,0x11,0x11,0x11,0x11,0x11,0x11,0x11,0x11,"
+         "0x11,0x11,0x11,0x11,0x11,0x11,0x11\"," T1 "\n",
+         "11 a", "none"},
         {"not sorted", HEAD T1 "," K1 ",,\n" T3 "," K3 ",,\n" T2 "," K2 ",,\n", "11", "22"},
     };
 
@@ -175,6 +181,22 @@ static void bad_lines_are_left_out(void **state)
     }
     assert_null(strstr(capture.text, "1111"));
     assert_null(strstr(capture.text, "2222"));
+    keys_free(k);
+}
+
+static void the_last_of_a_doubled_title_counts(void **state)
+{
+    struct keys *k = open_keys(
+        "", write_keys(HEAD T1 "," K1 ",,a\n" T2 "," K2 ",,\n" T1 "," K3 ",,b\n" T1 "," K9 ",,c\n"),
+        0);
+
+    (void)state;
+    assert_string_equal(found(k, T1), "99 c");
+    assert_string_equal(found(k, T2), "22");
+    assert_int_equal(keys_count(k), 2);
+    assert_non_null(strstr(capture.text, "line=2 "));
+    assert_non_null(strstr(capture.text, "line=4 "));
+    assert_null(strstr(capture.text, "line=5 "));
     keys_free(k);
 }
 
@@ -349,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(forms_of_the_file),
         TEST(long_names_are_cut_between_characters),
+        TEST(the_last_of_a_doubled_title_counts),
         TEST(bad_lines_are_left_out),
         TEST(settings_that_give_no_key),
         TEST(the_files_key_goes_before_everybodys),
