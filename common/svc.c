@@ -104,6 +104,8 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
     if (svc->signals < 0 || svc->loop == NULL || svc->states == NULL || svc->metrics == NULL)
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
+    for (const char *const *need = info->needs; *need != NULL; need++)
+        svc_state(svc, *need, false, "not connected yet");
     log_info("start", LOG_S("version", ZW_VERSION), LOG_I("pid", getpid()));
     return svc->conf.http_listen == NULL ? 0 : http_open(svc, svc->conf.http_listen, &svc->http);
 }

@@ -32,6 +32,7 @@ struct svc_info {
     const char *purpose; /* one line for --help */
     const struct conf_option *options;
     const struct metric_def *metrics;
+    const char *needs[4]; /* what it waits for before it is ready, NULL-terminated; down at first */
     int (*check)(
         void *self); /* more checks of the settings: 0, or -EINVAL and logged; may be NULL */
 };

@@ -16,6 +16,7 @@ static const struct svc_info info = {
     .purpose = "commits readings, debounced readings and rejects, then acknowledges them",
     .options = options,
     .metrics = writer_metrics,
+    .needs = {"database"},
     .check = writer_check,
 };
 

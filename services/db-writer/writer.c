@@ -294,7 +294,6 @@ int writer_open(struct writer *w)
         return -ENOMEM;
     w->backoff_ms = BACKOFF_FIRST_MS;
     w->retry_ms = 1;
-    svc_state(&w->svc, "database", false, "not connected yet");
     rc = link_bind(&w->svc, LINK_TOPICS, "ACKS_BIND", w->acks_bind, &w->acks_link);
     if (rc == 0)
         rc = link_connect(&w->svc, LINK_STREAM, "STORE_CONNECT", w->store_connect, &consumer,

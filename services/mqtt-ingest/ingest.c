@@ -254,7 +254,6 @@ int ingest_open(struct ingest *i)
     i->topics = topics_new(i->reassembly_ms, on_outcome, i);
     if (i->filters == NULL || i->inbox == NULL || i->topics == NULL)
         return -ENOMEM;
-    svc_state(&i->svc, "broker", false, "not connected yet");
     i->mqtt =
         mqtt_new(&i->mqtt_conf, i->client_id, true, (const char *const *)i->filters, &handler);
     if (i->mqtt == NULL)

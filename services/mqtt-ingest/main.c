@@ -22,6 +22,7 @@ static const struct svc_info info = {
     .purpose = "takes meters' payloads from the broker, hands whole telegrams to the decryptors",
     .options = options,
     .metrics = ingest_metrics,
+    .needs = {"broker"},
     .check = ingest_check,
 };
 

@@ -17,6 +17,7 @@ static const struct svc_info info = {
     .purpose = "puts live values on MQTT in the original application's form",
     .options = options,
     .metrics = publisher_metrics,
+    .needs = {"broker"},
     .check = publisher_check,
 };
 

@@ -119,7 +119,6 @@ int publisher_open(struct publisher *p)
     int rc;
 
     p->live = live_new();
-    svc_state(&p->svc, "broker", false, "not connected yet");
     p->mqtt = mqtt_new(&p->mqtt_conf, p->client_id, false, NULL, &handler);
     if (p->live == NULL || p->mqtt == NULL)
         return -ENOMEM;

@@ -108,7 +108,7 @@ class Postgres:
 
     def psql(self, sql, database="smartmeter", check=True):
         result = self.world.tool(
-            "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", self.port,
+            self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", self.port,
             "-U", "zw", "-d", database, stdin=b"SET search_path = smartmeter, public;\n" + sql.encode())  # fmt: skip
         if check and result.returncode != 0:
             raise AssertionError(f"psql: {result.stderr.decode()}")

@@ -202,7 +202,7 @@ class OnPostgres(Writer, Case):
     @contextlib.contextmanager
     def locked(self):
         locker = self.world.start(
-            "psql-lock", ["psql", "-X", "-q", "-h", "127.0.0.1", "-p", self.db.port, "-U", "zw", "smartmeter", "-c",
+            "psql-lock", [self.db.bin / "psql", "-X", "-q", "-h", "127.0.0.1", "-p", self.db.port, "-U", "zw", "smartmeter", "-c",
                           "BEGIN; LOCK TABLE smartmeter.history_compact; SELECT pg_sleep(600)"])  # fmt: skip
         locker.ends = {2}  # its session is ended
         held = "SELECT 1 AS held FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'history_compact'::regclass AND granted"

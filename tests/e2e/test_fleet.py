@@ -86,6 +86,14 @@ class Simulated(Sent, Case):
             self.assertEqual(len({t for t, _, _ in energy}), 5)
 
 
+    def test_exit_statuses(self):
+        for why, status, arguments, env in (
+            ("argument", 64, ["--meters", "0"], {}), ("argument", 64, ["--topic", "a/#"], {}), ("keys file", 73, ["--keys", "/nowhere/k"], {}),
+            ("setting", 78, [], {"MQTT_PORT": "x"}), ("version", 0, ["--version"], {}), ("help", 0, ["--help"], {})):  # fmt: skip
+            with self.subTest(why, arguments=arguments):
+                self.assertEqual(self.world.tool(BIN / "meter-sim", "--count", "1", *arguments, env=env).returncode, status)
+
+
 class Replicas(Sent, Case):
     def test_two_of_each(self):
         """Two decryptors, two debouncers, two db-writers share the work; nothing is lost or doubled."""
