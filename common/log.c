@@ -8,7 +8,13 @@
 
 #include "clock.h"
 
-enum { LINE_MAX_CHARS = 2048, FIELD_ROOM = 128, LIMITS = 1024, LIMIT_MS = 60000 };
+enum {
+    LINE_MAX_CHARS = 2048,
+    FIELD_ROOM = 128,
+    LIMITS = 1024,
+    LIMIT_MS = 60000,
+    LIMITED_LINES = 300
+};
 
 static struct {
     const char *service;
@@ -144,6 +150,7 @@ bool log_allowed(const char *what, int64_t *suppressed)
         uint64_t hash;
         int64_t since_ms, held;
     } limits[LIMITS];
+    static int64_t minute_ms, lines;
     uint64_t hash = 14695981039346656037U; /* FNV-1a */
     int64_t now = clock_monotonic_ms();
     size_t slot;
@@ -151,13 +158,28 @@ bool log_allowed(const char *what, int64_t *suppressed)
     for (const unsigned char *p = (const unsigned char *)what; *p != '\0'; p++)
         hash = (hash ^ *p) * 1099511628211U;
     slot = (size_t)(hash % LIMITS);
+    if (now - minute_ms >= LIMIT_MS) {
+        minute_ms = now;
+        lines = 0;
+    }
     if (limits[slot].hash == hash && now - limits[slot].since_ms < LIMIT_MS) {
         limits[slot].held++;
         return false;
     }
+    if (lines++ >= LIMITED_LINES) /* a thousand meters with the same trouble */
+        return false;
     *suppressed = limits[slot].hash == hash ? limits[slot].held : 0;
     limits[slot].hash = hash;
     limits[slot].since_ms = now;
     limits[slot].held = 0;
     return true;
+}
+
+void log_unreadable(const char *stream, int rc)
+{
+    int64_t held;
+
+    if (log_allowed(stream, &held))
+        log_error("unreadable", LOG_S("stream", stream), LOG_S("reason", strerror(-rc)),
+                  LOG_I("suppressed", held));
 }

@@ -42,8 +42,12 @@ int log_level_from_name(const char *name);
 
 /**
  * For troubles that repeat with every telegram: true when a line about `what` (any text: reason and
- * meter) may be written now, at most one a minute; *suppressed is how many were held back since.
+ * meter) may be written now, at most one a minute and 300 of all together; *suppressed is how many
+ * were held back since.
  */
 bool log_allowed(const char *what, int64_t *suppressed);
+
+/** One line, limited as above, for a message on a stream that is no record of this version. */
+void log_unreadable(const char *stream, int rc);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 enum { RANGES_MAX = 65536 };
 #define NUMBER_MAX (INT64_C(1) << 53) /* of counters and times: what every language can hold */
 
@@ -14,6 +16,7 @@ enum form {
     U64,     /* uint */
     U32,     /* uint */
     I64,     /* int */
+    SECONDS, /* int */
     U8,      /* uint */
     TEXT,    /* str into a char array */
     VERDICT, /* str: the verdict's name */
@@ -60,7 +63,8 @@ static const struct member telegram[] = {
     END,
 };
 static const struct member reading[] = {DELIVERY, READING, END};
-static const struct member debounced[] = {DELIVERY, READING, MEMBER("window", I64, window), END};
+static const struct member debounced[] = {DELIVERY, READING, MEMBER("window", SECONDS, window),
+                                          END};
 static const struct member reject[] = {
     DELIVERY,
     MEMBER("meter", TEXT, reading.meter),
@@ -143,6 +147,7 @@ static int pack_member(msgpack_packer *p, const struct record *r, const struct m
     case U32:
         return msgpack_pack_uint32(p, *(const uint32_t *)at);
     case I64:
+    case SECONDS:
         return msgpack_pack_int64(p, *(const int64_t *)at);
     case U8:
         return msgpack_pack_uint8(p, *(const uint8_t *)at);
@@ -219,11 +224,11 @@ static bool get_int(const msgpack_object *o, int64_t *value)
     return true;
 }
 
-/* Text without NUL that fits; it may be binary only where nobody prints it unescaped. */
+/* Valid UTF-8 that fits; a row of anything else would break every reader of the table. */
 static bool get_text(const msgpack_object *o, char *text, size_t size)
 {
     if (o->type != MSGPACK_OBJECT_STR || o->via.str.size >= size ||
-        memchr(o->via.str.ptr, '\0', o->via.str.size) != NULL)
+        !utf8_is_text((const uint8_t *)o->via.str.ptr, o->via.str.size))
         return false;
     memcpy(text, o->via.str.ptr, o->via.str.size);
     text[o->via.str.size] = '\0';
@@ -303,6 +308,8 @@ get_member(const msgpack_object *o, struct record *r, const struct member *m, ms
         return ok;
     case I64:
         return get_int(o, at) && within(*(int64_t *)at, NUMBER_MAX);
+    case SECONDS:
+        return get_int(o, at) && within(*(int64_t *)at, NUMBER_MAX / 1000);
     case TEXT:
         return get_text(o, at, m->size);
     case VERDICT: {
@@ -381,6 +388,8 @@ int record_unpack(
         *at = len;
         return -EPROTO;
     }
+    if (u->data.type != MSGPACK_OBJECT_MAP)
+        *at = len; /* no records at all: what follows is none either */
     return from_map(&u->data, r, u->zone);
 }
 

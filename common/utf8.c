@@ -50,6 +50,10 @@ void utf8_copy(char *out, size_t size, const char *text)
     while (p < end) {
         size_t len = sequence(p, (size_t)(end - p));
 
+        if (len == 1 && (*p < ' ' || *p == 0x7F))
+            len = 0;
+        if (len == 2 && p[0] == 0xC2 && p[1] < 0xA0) /* C1 controls */
+            len = 0;
         if (n + (len == 0 ? 1 : len) >= size)
             break;
         if (len == 0) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -15,6 +16,7 @@ struct sqlite_store {
     struct store base;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
+    struct stat file; /* at connecting */
 };
 
 /* %s: the table's name. */
@@ -190,6 +192,8 @@ static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
         rc = run(s, "COMMIT", why);
     if (rc == 0)
         rc = prepare(s, why);
+    if (rc == 0 && stat(path, &s->file) != 0)
+        rc = -EAGAIN;
     if (rc != 0)
         disconnect(s);
     return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
@@ -211,16 +215,17 @@ static int find_meter(struct sqlite_store *s, const struct reading *r, int64_t *
 {
     sqlite3_stmt *find = s->statements[FIND_METER], *add = s->statements[ADD_METER];
     size_t ignored = 0;
-    bool found;
     int rc;
 
     sqlite3_bind_text(find, 1, r->meter, -1, SQLITE_STATIC);
-    found = sqlite3_step(find) == SQLITE_ROW;
-    if (found)
+    rc = sqlite3_step(find);
+    if (rc == SQLITE_ROW)
         *id = sqlite3_column_int64(find, 0);
+    else if (rc != SQLITE_DONE)
+        (void)fail(s, why);
     sqlite3_reset(find);
-    if (found)
-        return 0;
+    if (rc != SQLITE_DONE)
+        return rc == SQLITE_ROW ? 0 : -EAGAIN;
     sqlite3_bind_text(add, 1, r->meter, -1, SQLITE_STATIC);
     sqlite3_bind_text(add, 2, r->number, -1, SQLITE_STATIC);
     rc = step(s, add, &ignored, why);
@@ -330,9 +335,14 @@ static int sqlite_write(struct store *base,
     return rc;
 }
 
+/* A file that was removed or replaced takes commits that nobody will ever see. */
 static bool sqlite_alive(struct store *base)
 {
-    return ((struct sqlite_store *)base)->db != NULL;
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    struct stat now;
+
+    return s->db != NULL && stat(path_of(base->conf), &now) == 0 && now.st_dev == s->file.st_dev &&
+           now.st_ino == s->file.st_ino;
 }
 
 static void sqlite_close(struct store *base)

@@ -230,7 +230,7 @@ on_store(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octet
 
         if (!ours) {
             svc_count(&w->svc, WRITER_UNREADABLE, NULL, 1);
-            log_error("unreadable", LOG_S("stream", "store"), LOG_S("reason", strerror(-rc)));
+            log_unreadable("store", rc);
             continue;
         }
         if (w->count == ROOM)
@@ -263,12 +263,13 @@ static void try_again(struct writer *w)
         retry_later(w, 0, why);
         return;
     }
-    svc_state(&w->svc, "database", true, w->store->ops->name);
     w->retry_ms = 0;
-    w->backoff_ms = BACKOFF_FIRST_MS;
     commit(w);
-    if (w->retry_ms == 0)
-        link_resume(w->input);
+    if (w->retry_ms != 0)
+        return;
+    w->backoff_ms = BACKOFF_FIRST_MS;
+    svc_state(&w->svc, "database", true, w->store->ops->name);
+    link_resume(w->input);
 }
 
 static void on_step(void *arg)

@@ -65,7 +65,7 @@ on_reading(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *oct
             continue;
         }
         svc_count(&d->svc, DEBOUNCER_UNREADABLE, NULL, 1);
-        log_error("unreadable", LOG_S("stream", "debounce"), LOG_S("reason", strerror(-rc)));
+        log_unreadable("debounce", rc);
     }
     return more;
 }

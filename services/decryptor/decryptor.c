@@ -122,7 +122,7 @@ on_telegrams(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *o
             continue;
         }
         svc_count(&d->svc, DECRYPTOR_UNREADABLE, NULL, 1);
-        log_error("unreadable", LOG_S("stream", "telegrams"), LOG_S("reason", strerror(-rc)));
+        log_unreadable("telegrams", rc);
     }
     return true;
 }

@@ -1,10 +1,12 @@
 #include "keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "hex.h"
@@ -12,7 +14,7 @@
 #include "log.h"
 #include "utf8.h"
 
-enum { COLUMNS_MAX = 32 };
+enum { COLUMNS_MAX = 32, FILE_MAX = 512 * 1024 * 1024, DOUBLES_LOGGED = 20 };
 enum column { TITLE, KEY, AUTHENTICATION_KEY, NAME, COLUMNS, IGNORED = COLUMNS };
 
 static const char *const column_names[COLUMNS] = {"system_title", "key", "authentication_key",
@@ -200,15 +202,16 @@ static int compare_lines(const void *a, const void *b)
 /* Sort by title; of lines with the same title the last one counts. */
 static void sort(struct table *t, const char *path)
 {
-    size_t n = 0;
+    size_t n = 0, doubles = 0;
 
     qsort(t->entries, t->count, sizeof *t->entries, compare_lines);
     for (size_t i = 0; i < t->count; i++) {
         struct entry *e = &t->entries[i];
 
         if (i + 1 < t->count && compare(e, e + 1) == 0) {
-            log_error("keys", LOG_S("file", path), LOG_I("line", e->line),
-                      LOG_S("wrong", "the same system_title again further down, which counts"));
+            if (doubles++ < DOUBLES_LOGGED)
+                log_error("keys", LOG_S("file", path), LOG_I("line", e->line),
+                          LOG_S("wrong", "the same system_title again further down, which counts"));
             free(e->name);
             continue;
         }
@@ -220,15 +223,24 @@ static void sort(struct table *t, const char *path)
 /* Returns 0, -EINVAL for a file without the header line, or the errno of opening it. */
 static int read_table(struct keys *k, struct table *t)
 {
-    FILE *f = fopen(k->path, "re");
+    int fd = open(k->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us */
+    FILE *f;
     int rc;
 
-    if (f == NULL)
+    if (fd < 0)
         return -errno;
-    if (fstat(fileno(f), &k->seen) != 0)
-        rc = -errno;
-    else
-        rc = read_lines(f, k->path, t);
+    if (fstat(fd, &k->seen) != 0 || !S_ISREG(k->seen.st_mode) || k->seen.st_size > FILE_MAX) {
+        close(fd);
+        return -ENODEV;
+    }
+    f = fdopen(fd, "r");
+    if (f == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    rc = read_lines(f, k->path, t);
+    if (rc == 0 && ferror(f))
+        rc = -EIO;
     fclose(f);
     if (t->count > 0)
         sort(t, k->path);
@@ -240,7 +252,9 @@ static int read_table(struct keys *k, struct table *t)
 static int complain(int rc)
 {
     return conf_wrong("SMARTMETER_KEYS_FILE",
-                      rc == -EINVAL ? "no header line, or no usable line" : strerror(-rc),
+                      rc == -EINVAL   ? "no header line, or no usable line"
+                      : rc == -ENODEV ? "no regular file, or larger than 512 MB"
+                                      : strerror(-rc),
                       "a CSV file with the header system_title,key,authentication_key,name");
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIVE_MS = 60000 };
+enum { LIVE_MS = 60000, AHEAD_SECONDS = 120 };
 
 struct shown {
     char meter[METER_ID_CHARS + 1];
@@ -51,6 +51,12 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct shown *)a)->meter, ((const struct shown *)b)->meter);
 }
 
+/* A clock that was once ahead of time must not silence the meter until then. */
+static bool is_ahead(const struct shown *shown, const struct record *r)
+{
+    return shown->time > r->arrival_ms / 1000 + AHEAD_SECONDS;
+}
+
 enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms)
 {
     int64_t time = record_time(r);
@@ -77,12 +83,19 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
     if (found == NULL)
         return LIVE;
     newer =
-        time > (*found)->time || (time == (*found)->time && r->reading.counter > (*found)->counter);
+        time > (*found)->time || (time == (*found)->time && r->reading.counter > (*found)->counter) ||
+        (time != (*found)->time && is_ahead(*found, r));
     if (newer) {
         (*found)->time = time;
         (*found)->counter = r->reading.counter;
     }
     return newer ? LIVE : LIVE_STALE;
+}
+
+/* What a topic level must not hold: wildcards, separators and control characters. */
+static bool is_unfit(char c)
+{
+    return strchr("+#/", c) != NULL || (unsigned char)c < ' ' || c == 0x7F;
 }
 
 void live_topic(const char *pattern, const struct reading *r, char *topic, size_t size)
@@ -102,7 +115,7 @@ void live_topic(const char *pattern, const struct reading *r, char *topic, size_
             continue;
         }
         for (; *insert != '\0' && n + 1 < size; insert++)
-            topic[n++] = (char)(strchr("+#/", *insert) != NULL ? '_' : *insert);
+            topic[n++] = (char)(is_unfit(*insert) ? '_' : *insert);
         pattern += strcspn(pattern, "}") + 1;
     }
     topic[n] = '\0';

@@ -93,7 +93,7 @@ on_reading(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *oct
         take_reading(p);
     } else {
         svc_count(&p->svc, PUBLISHER_UNREADABLE, NULL, 1);
-        log_error("unreadable", LOG_S("stream", "readings"), LOG_S("reason", strerror(-rc)));
+        log_unreadable("readings", rc);
     }
     return true;
 }

@@ -305,6 +305,18 @@ static void a_swapped_symlink_is_followed(void **state)
     keys_free(k);
 }
 
+static void a_fifo_does_not_hang(void **state)
+{
+    struct keys *k = open_keys("", write_keys(HEAD T1 "," K1 ",,\n"), 0);
+
+    (void)state;
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    refresh(k);
+    assert_string_equal(found(k, T1), "11");
+    keys_free(k);
+}
+
 static void a_bad_file_changes_nothing(void **state)
 {
     static const struct row {
@@ -377,6 +389,7 @@ int main(void)
         TEST(the_files_key_goes_before_everybodys),
         TEST(a_changed_file_is_read_again),
         TEST(a_swapped_symlink_is_followed),
+        TEST(a_fifo_does_not_hang),
         TEST(a_bad_file_changes_nothing),
         TEST(a_fleet_of_keys),
     };

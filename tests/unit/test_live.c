@@ -34,6 +34,10 @@ static void what_is_live(void **state)
         {"nearly a minute ago", A, 0, 59999, 3, 60, LIVE},
         {"an arrival ahead of this clock", A, 0, -500, 2, 61, LIVE},
         {"a new key: counters start again", A, 0, 100, 1, 0, LIVE},
+        {"a clock far ahead", A, 0, 100, -86400, 70, LIVE},
+        {"the same again", A, 0, 100, -86400, 70, LIVE_STALE},
+        {"the clock set right again", A, 0, 100, 0, 71, LIVE},
+        {"and older than that", A, 0, 100, 1, 72, LIVE_STALE},
     };
     struct live *l = live_new();
 

@@ -18,7 +18,7 @@ static void copies(void **state)
         {"room for the NUL alone", "abc", 1, ""},
         {"cut", "abc", 3, "ab"},
         {"just fits", "abc", 4, "abc"},
-        {"controls are characters", "a\x01\n\x7F", 64, "a\x01\n\x7F"},
+        {"controls", "a\x01\n\x7F\xC2\x80", 64, "a????"},
         {"two octets", "z\xC3\xA4hler", 64, "z\xC3\xA4hler"},
         {"first and last of two", "\xC2\x80\xDF\xBF", 64, "\xC2\x80\xDF\xBF"},
         {"three octets", "\xE0\xA0\x80\xE2\x82\xAC\xEF\xBF\xBF", 64,
