@@ -388,8 +388,6 @@ int record_unpack(
         *at = len;
         return -EPROTO;
     }
-    if (u->data.type != MSGPACK_OBJECT_MAP)
-        *at = len; /* no records at all: what follows is none either */
     return from_map(&u->data, r, u->zone);
 }
 

