@@ -82,9 +82,9 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
     free(fresh);
     if (found == NULL)
         return LIVE;
-    newer =
-        time > (*found)->time || (time == (*found)->time && r->reading.counter > (*found)->counter) ||
-        (time != (*found)->time && is_ahead(*found, r));
+    newer = time > (*found)->time ||
+            (time == (*found)->time && r->reading.counter > (*found)->counter) ||
+            (time != (*found)->time && is_ahead(*found, r));
     if (newer) {
         (*found)->time = time;
         (*found)->counter = r->reading.counter;
