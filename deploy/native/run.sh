@@ -27,7 +27,10 @@ stop() {
         wait "$tail" || true
     fi
     if [ -n "$supervisor" ]; then
-        kill -HUP "$supervisor" || true # runsvdir ends its runsv, each of them its service
+        for _ in $(seq 20); do # runsvdir ends its runsv, each of them its service
+            kill -HUP "$supervisor" || break
+            sleep 0.5
+        done
         wait "$supervisor" || true
         # runsvdir does not wait for them: the locks tell when they are gone.
         for _ in $(seq 150); do
@@ -146,4 +149,11 @@ Ctrl-C ends everything. One line per reading:
 END
 READINGS_CONNECT=$ipc/readings "$BIN/zaehlwerk" tail 9>&- &
 tail=$!
-wait "$tail" || true
+# A hang-up may reach make alone, which waits for us: so look whether the terminal is still there.
+terminal=
+[ ! -t 1 ] || terminal=1
+while kill -0 "$tail" 2>/dev/null && kill -0 "$supervisor" 2>/dev/null; do
+    [ -z "$terminal" ] || [ -t 1 ] || break
+    sleep 1 &
+    wait $! || true
+done

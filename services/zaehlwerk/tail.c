@@ -77,7 +77,7 @@ static void on_drained(void *arg)
 {
     struct tail *t = arg;
 
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0 || ferror(stdout))
         svc_end(&t->svc, 0);
 }
 
