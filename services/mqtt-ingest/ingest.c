@@ -57,6 +57,20 @@ static void topic_as_filter(const char *topic, char *filter, size_t size)
         memcpy(filter + n, "/#", sizeof "/#");
 }
 
+/* # is a whole last level, + a whole level (MQTT 5, 4.7.1). */
+static bool is_filter(const char *f)
+{
+    for (; *f != '\0'; f += f[0] == '/') {
+        size_t level = strcspn(f, "/");
+        bool wild = memchr(f, '#', level) != NULL || memchr(f, '+', level) != NULL;
+
+        if (wild && (level != 1 || (*f == '#' && f[1] != '\0')))
+            return false;
+        f += level;
+    }
+    return true;
+}
+
 int ingest_check(void *self)
 {
     const struct ingest *i = self;
@@ -71,6 +85,11 @@ int ingest_check(void *self)
     for (char **f = filters; rc == 0 && *f != NULL; f++) {
         char wrong[1100];
 
+        if (!is_filter(*f)) {
+            rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", *f,
+                            "# as last level, + as whole level");
+            break;
+        }
         if (!mqtt_filter_matches(*f, values))
             continue;
         snprintf(wrong, sizeof wrong, "%.500s matches the values topic %.500s", *f,
