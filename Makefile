@@ -18,7 +18,7 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),,-D
             -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) \
             $(shell pkg-config --cflags $(PKGS))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=address$(,)undefined)
-LDLIBS   := $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lpthread -lm
+LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lpthread -lm
 , := ,
 
 all: $(BINS)

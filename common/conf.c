@@ -108,6 +108,8 @@ static int read_option(const struct conf_option *o, void *self)
     switch (o->kind) {
     case CONF_TEXT:
     case CONF_SECRET:
+    case CONF_BIND:
+    case CONF_CONNECT:
         break;
     case CONF_CHOICE:
         if (!is_choice(o->choices, text))

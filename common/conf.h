@@ -8,11 +8,13 @@
 #include <stdio.h>
 
 enum conf_kind {
-    CONF_TEXT,   /* char *: never NULL after conf_read */
-    CONF_NUMBER, /* int64_t between min and max */
-    CONF_SWITCH, /* bool: 0 or 1 */
-    CONF_CHOICE, /* char *: one of the words in `choices` */
-    CONF_SECRET, /* char *: as CONF_TEXT, never printed */
+    CONF_TEXT,    /* char *: never NULL after conf_read */
+    CONF_NUMBER,  /* int64_t between min and max */
+    CONF_SWITCH,  /* bool: 0 or 1 */
+    CONF_CHOICE,  /* char *: one of the words in `choices` */
+    CONF_SECRET,  /* char *: as CONF_TEXT, never printed */
+    CONF_BIND,    /* char *: a list of ZeroMQ endpoints that a producer binds */
+    CONF_CONNECT, /* char *: ... that a consumer connects to */
 };
 
 /** One setting. The table ends with a NULL name. */
@@ -28,6 +30,8 @@ struct conf_option {
 
 /* clang-format off */
 #define CONF_TEXT_OPTION(n, s, m, d, h)        {.name = (n), .kind = CONF_TEXT, .offset = offsetof(s, m), .fallback = (d), .help = (h)}
+#define CONF_BIND_OPTION(n, s, m, d, h)        {.name = (n), .kind = CONF_BIND, .offset = offsetof(s, m), .fallback = (d), .help = (h)}
+#define CONF_CONNECT_OPTION(n, s, m, d, h)     {.name = (n), .kind = CONF_CONNECT, .offset = offsetof(s, m), .fallback = (d), .help = (h)}
 #define CONF_SECRET_OPTION(n, s, m, d, h)      {.name = (n), .kind = CONF_SECRET, .offset = offsetof(s, m), .fallback = (d), .help = (h)}
 #define CONF_NUMBER_OPTION(n, s, m, d, lo, hi, h) {.name = (n), .kind = CONF_NUMBER, .offset = offsetof(s, m), .fallback = (d), .help = (h), .min = (lo), .max = (hi)}
 #define CONF_SWITCH_OPTION(n, s, m, d, h)      {.name = (n), .kind = CONF_SWITCH, .offset = offsetof(s, m), .fallback = (d), .help = (h)}

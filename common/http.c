@@ -138,6 +138,16 @@ static int listen_on(struct http *h, const char *listen, const struct addrinfo *
     return 0;
 }
 
+int http_check(const char *listen)
+{
+    struct addrinfo *address = strcmp(listen, "off") == 0 ? NULL : read_address(listen);
+
+    if (address == NULL)
+        return strcmp(listen, "off") == 0 ? 0 : -EINVAL;
+    freeaddrinfo(address);
+    return 0;
+}
+
 int http_open(struct svc *svc, const char *listen, struct http **out)
 {
     struct addrinfo *address;

@@ -5,6 +5,9 @@
 struct svc;
 struct http;
 
+/** The form of HTTP_LISTEN, without listening: 0, or -EINVAL and logged. */
+int http_check(const char *listen);
+
 /**
  * Listen on "address:port" ("*" or [v6] too; port 0: any free one, which the log names); "off"
  * opens nothing and *out stays NULL.

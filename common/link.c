@@ -162,10 +162,14 @@ static int on_answer(zloop_t *loop, zsock_t *pipe, void *arg)
 {
     struct link *l = arg;
     zmsg_t *message = zmsg_recv(pipe);
-    zframe_t *index = zmsg_first(message), *list = zmsg_next(message);
+    zframe_t *index, *list;
     struct name *name;
 
     (void)loop;
+    if (message == NULL) /* interrupted: it comes again */
+        return 0;
+    index = zmsg_first(message);
+    list = zmsg_next(message);
     if (list != NULL && zframe_size(index) == sizeof(size_t)) {
         name = &l->names[*(const size_t *)(const void *)zframe_data(index)];
         free(name->addresses);
@@ -210,23 +214,24 @@ static int on_tick(zloop_t *loop, int id, void *arg)
 static int on_monitor(zloop_t *loop, zsock_t *pipe, void *arg)
 {
     struct link *l = arg;
-    zmsg_t *message = zmsg_recv(pipe);
-    char *event = zmsg_popstr(message), *code = zmsg_popstr(message);
-    char *endpoint = zmsg_popstr(message);
-    struct peer *p = endpoint == NULL ? NULL : find_peer(l, endpoint);
-    bool up = event != NULL && strcmp(event, "HANDSHAKE_SUCCEEDED") == 0;
-    bool down = event != NULL && strcmp(event, "DISCONNECTED") == 0;
+    char *event = NULL, *code = NULL, *endpoint = NULL;
+    struct peer *p;
+    bool up, down;
 
     (void)loop;
+    if (zstr_recvx(pipe, &event, &code, &endpoint, NULL) < 0)
+        return 0;
+    p = endpoint == NULL ? NULL : find_peer(l, endpoint);
+    up = event != NULL && strcmp(event, "HANDSHAKE_SUCCEEDED") == 0;
+    down = event != NULL && strcmp(event, "DISCONNECTED") == 0;
     if (p != NULL && (up || down) && p->up != up) {
         p->up = up;
         p->since_ms = clock_monotonic_ms();
         log_debug(up ? "connected" : "disconnected", LOG_S("endpoint", endpoint));
     }
-    free(event);
-    free(code);
-    free(endpoint);
-    zmsg_destroy(&message);
+    zstr_free(&event);
+    zstr_free(&code);
+    zstr_free(&endpoint);
     return 0;
 }
 
@@ -291,7 +296,7 @@ int link_bind(struct svc *svc,
 {
     struct link *l = link_new(svc, pattern == LINK_TOPICS ? ZMQ_PUB : ZMQ_PUSH);
     char **list = conf_list(endpoints);
-    int rc = l == NULL || list == NULL ? -ENOMEM : 0;
+    int rc = l == NULL || list == NULL ? -ENOMEM : link_check(true, variable, endpoints);
 
     *out = l;
     for (char **e = list; rc == 0 && *e != NULL; e++) {
@@ -302,8 +307,6 @@ int link_bind(struct svc *svc,
         snprintf(wrong, sizeof wrong, "%s: %s", *e, zmq_strerror(errno));
         rc = conf_wrong(variable, wrong, "a free endpoint such as tcp://*:5550 or ipc:///run/x");
     }
-    if (rc == 0 && list[0] == NULL)
-        rc = conf_wrong(variable, "no endpoint", "tcp://*:5550 or ipc:///run/x");
     free(list);
     return rc;
 }
@@ -330,16 +333,40 @@ static bool read_name(const char *endpoint, struct name *name)
     return true;
 }
 
+static bool is_endpoint(const char *endpoint, bool bind)
+{
+    struct name ignored;
+
+    if (is_tcp(endpoint))
+        return bind ? strchr(endpoint + strlen("tcp://"), ':') != NULL
+                    : read_name(endpoint, &ignored);
+    return strncmp(endpoint, "ipc://", 6) == 0 || strncmp(endpoint, "inproc://", 9) == 0;
+}
+
+int link_check(bool bind, const char *variable, const char *endpoints)
+{
+    const char *right = bind ? "tcp://*:5550 or ipc:///path" : "tcp://host:port or ipc:///path";
+    char **list = conf_list(endpoints);
+    int rc = list == NULL ? -ENOMEM : 0;
+
+    if (rc == 0 && list[0] == NULL)
+        rc = conf_wrong(variable, "no endpoint", right);
+    for (char **e = list; rc == 0 && *e != NULL; e++)
+        if (!is_endpoint(*e, bind))
+            rc = conf_wrong(variable, *e, right);
+    free(list);
+    return rc;
+}
+
+/* One that link_check has passed. */
 static int add_endpoint(struct link *l, const char *variable, const char *endpoint)
 {
     if (is_tcp(endpoint)) {
-        if (!read_name(endpoint, &l->names[l->name_count]))
-            return conf_wrong(variable, endpoint, "tcp://host:port");
-        l->name_count++;
+        l->name_count += read_name(endpoint, &l->names[l->name_count]);
         return 0;
     }
     if (add_peer(l, endpoint) != 0)
-        return conf_wrong(variable, endpoint, "tcp://host:port or ipc:///path");
+        return conf_wrong(variable, endpoint, "an endpoint that can be connected to");
     return 0;
 }
 
@@ -404,8 +431,8 @@ int link_connect(struct svc *svc,
         if (zloop_reader(svc->loop, zactor_sock(l->monitor), on_monitor, l) != 0)
             rc = -ENOMEM;
     }
-    if (rc == 0 && n == 0)
-        rc = conf_wrong(variable, "no endpoint", "tcp://host:port or ipc:///path");
+    if (rc == 0)
+        rc = link_check(false, variable, endpoints);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = add_endpoint(l, variable, list[i]);
     free(list);

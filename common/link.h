@@ -19,6 +19,9 @@ enum link_pattern {
 /** One end of a stream. */
 struct link;
 
+/** The form of a list of endpoints, without touching the network: 0, or -EINVAL and logged. */
+int link_check(bool bind, const char *variable, const char *endpoints);
+
 /**
  * Bind the producer's end to every endpoint of a list ("tcp://127.0.0.1:5550,ipc:///run/x").
  * `variable` is the setting that holds it, for the error line. PUSH/PULL ends hold at most 4

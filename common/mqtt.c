@@ -25,8 +25,9 @@ struct mqtt {
     bool persistent;
     bool v5;
     atomic_bool connected;
-    atomic_bool busy; /* an attempt is under way, or the connection stands */
-    int64_t next_ms;  /* when the next attempt may start */
+    atomic_bool trying; /* an attempt is under way */
+    atomic_bool busy;   /* an attempt is under way, or the connection stands */
+    int64_t next_ms;    /* when the next attempt may start */
     int64_t backoff_ms;
 };
 
@@ -112,7 +113,7 @@ static void on_subscribe_success5(void *arg, MQTTAsync_successData5 *data)
 static void subscribe(struct mqtt *m)
 {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    int qos[64];
+    int qos[MQTT_FILTERS_MAX];
     int n = 0;
 
     for (; n < (int)(sizeof qos / sizeof qos[0]) && m->filters[n] != NULL; n++)
@@ -135,6 +136,7 @@ static void on_connected(void *arg, char *cause)
     struct mqtt *m = arg;
 
     (void)cause;
+    m->trying = false;
     m->connected = true;
     m->backoff_ms = BACKOFF_FIRST_MS;
     if (m->filters != NULL)
@@ -143,8 +145,12 @@ static void on_connected(void *arg, char *cause)
         tell(m, true, "");
 }
 
+/* paho calls this for a connection that stood, too, when it falls: on_lost has told that. */
 static void refused(struct mqtt *m, const char *why)
 {
+    if (!m->trying)
+        return;
+    m->trying = false;
     tell(m, false, why);
     m->busy = false;
 }
@@ -263,7 +269,7 @@ void mqtt_step(struct mqtt *m, int64_t now_ms)
 {
     if (m->busy || now_ms < m->next_ms)
         return;
-    m->busy = true;
+    m->busy = m->trying = true;
     m->next_ms = now_ms + m->backoff_ms;
     m->backoff_ms = m->backoff_ms * 2 < BACKOFF_MAX_MS ? m->backoff_ms * 2 : BACKOFF_MAX_MS;
     if (start(m) != 0)

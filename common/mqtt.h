@@ -17,6 +17,8 @@ struct mqtt_conf {
     char *ca_file; /* "" for the system's certificates */
 };
 
+#define MQTT_FILTERS_MAX 64
+
 /** The calls that paho makes, from its own threads. Any may be NULL. */
 struct mqtt_handler {
     /**
@@ -37,9 +39,8 @@ struct mqtt;
  *
  * client_id  fixed for a session that shall outlive the process; persistent: keep that session
  *            (clean start 0, expiry never).
- * filters    subscribed with QoS 1 after every CONNACK; NULL-terminated; NULL for none. Kept by
- *            reference.
- * Returns NULL out of memory or when paho refuses.
+ * filters    at most MQTT_FILTERS_MAX, subscribed with QoS 1 after every CONNACK; NULL-terminated;
+ * NULL for none. Kept by reference. Returns NULL out of memory or when paho refuses.
  */
 struct mqtt *mqtt_new(const struct mqtt_conf *conf,
                       const char *client_id,

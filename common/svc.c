@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "link.h"
 #include "log.h"
 
 enum { STOP_SECONDS = 10 };
+
+#define NOT_YET "not connected yet" /* no trouble so far: not logged */
 
 struct states {
     pthread_mutex_t lock;
@@ -72,6 +75,18 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* The form of every endpoint and of HTTP_LISTEN, so that --check-config finds them too. */
+static int check_addresses(const struct svc *svc, const void *self)
+{
+    int rc = svc->conf.http_listen == NULL ? 0 : http_check(svc->conf.http_listen);
+
+    for (const struct conf_option *o = svc->info->options; rc == 0 && o->name != NULL; o++)
+        if (o->kind == CONF_BIND || o->kind == CONF_CONNECT)
+            rc = link_check(o->kind == CONF_BIND, o->name,
+                            *(char *const *)((const char *)self + o->offset));
+    return rc;
+}
+
 int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc, char **argv)
 {
     bool only_check = read_arguments(info, argc, argv);
@@ -85,7 +100,9 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
         return rc;
     log_open(info->name, (enum log_level)log_level_from_name(svc->conf.log_level),
              strcmp(svc->conf.log_format, "json") == 0);
-    rc = info->check == NULL ? 0 : info->check(self);
+    rc = check_addresses(svc, self);
+    if (rc == 0 && info->check != NULL)
+        rc = info->check(self);
     if (rc != 0)
         return rc;
     if (only_check) {
@@ -105,7 +122,7 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
     for (const char *const *need = info->needs; *need != NULL; need++)
-        svc_state(svc, *need, false, "not connected yet");
+        svc_state(svc, *need, false, NOT_YET);
     log_info("start", LOG_S("version", ZW_VERSION), LOG_I("pid", getpid()));
     return svc->conf.http_listen == NULL ? 0 : http_open(svc, svc->conf.http_listen, &svc->http);
 }
@@ -169,20 +186,18 @@ void svc_state(struct svc *svc, const char *name, bool up, const char *why)
 {
     struct states *s = svc->states;
     struct svc_state *state;
-    bool changed;
+    bool changed = false;
 
     pthread_mutex_lock(&s->lock);
     state = find_state(s, name);
-    if (state == NULL)
-        changed = up;
-    else
-        changed = state->up != up || (!up && strcmp(state->why, why) != 0);
     if (state == NULL && s->count < SVC_STATES) {
         state = &s->list[s->count++];
         state->name = name;
     }
     if (state != NULL) {
+        changed = up ? !state->up : !state->told && strcmp(why, NOT_YET) != 0;
         state->up = up;
+        state->told = !up && (state->told || changed);
         snprintf(state->why, sizeof state->why, "%s", why);
     }
     pthread_mutex_unlock(&s->lock);
@@ -284,7 +299,7 @@ int svc_exit(const struct svc_info *info, int rc)
     (void)info;
     if (rc == 0)
         log_info("stop", LOG_I("status", status));
-    else
+    else if (rc != -EINVAL) /* a wrong setting has its line */
         log_error("stop", LOG_S("reason", strerror(-rc)), LOG_I("status", status));
     return status;
 }

@@ -43,6 +43,7 @@ struct svc_info {
 struct svc_state {
     const char *name;
     bool up;
+    bool told; /* the present trouble was logged */
     char why[96];
 };
 
@@ -76,8 +77,9 @@ int svc_on_readable(struct svc *svc, int fd, void (*fn)(void *arg), void *arg)
     __attribute__((warn_unused_result));
 
 /**
- * Say that a dependency is up or down (thread-safe). Logged when that or the reason changes, once;
- * /readyz answers 503 while any is down. A dependency is known from the first call.
+ * Say that a dependency is up or down (thread-safe). A trouble is logged once, with the reason
+ * known then; /readyz has the latest. It answers 503 while any is down. A dependency is known from
+ * the first call.
  */
 void svc_state(struct svc *svc, const char *name, bool up, const char *why);
 

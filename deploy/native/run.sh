@@ -116,6 +116,16 @@ else
     eval "$(printf %q "$BIN/meter-sim") $fleet --print --count 1 --speed 0" >/dev/null 2>&1 # the keys file
 fi
 
+# Say at once what is wrong with the user's own settings; a neighbour that is away is waited for.
+if [ -f server.env ]; then
+    status=0
+    (
+        for pair in "${common[@]}"; do export "${pair?}"; done
+        exec "$BIN/zaehlwerk" check
+    ) || status=$?
+    [ "$status" != 78 ] || exit 78
+fi
+
 ipc=ipc://$RUN
 settings=("${common[@]}")
 if [ ! -f server.env ]; then

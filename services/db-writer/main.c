@@ -4,8 +4,8 @@
 /* clang-format off */
 static const struct conf_option options[] = {
     STORE_OPTIONS(struct writer, store_conf),
-    CONF_TEXT_OPTION("STORE_CONNECT", struct writer, store_connect, "tcp://decryptor:5560,tcp://debouncer:5570", "decryptors and debouncers"),
-    CONF_TEXT_OPTION("ACKS_BIND", struct writer, acks_bind, "tcp://*:5580", "where ingests connect for acknowledgements"),
+    CONF_CONNECT_OPTION("STORE_CONNECT", struct writer, store_connect, "tcp://decryptor:5560,tcp://debouncer:5570", "decryptors and debouncers"),
+    CONF_BIND_OPTION("ACKS_BIND", struct writer, acks_bind, "tcp://*:5580", "where ingests connect for acknowledgements"),
     SVC_OPTIONS(struct writer, svc.conf, "9103"),
     CONF_END,
 };

@@ -1,7 +1,10 @@
 /* migrate: the numbered SQL files of migrations/, which the Makefile puts into the program. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "store.h"
 
 static const struct migration migrations[] = {
@@ -48,4 +51,39 @@ char *migration_sql(const struct migration *m, const char *table)
     }
     *to = '\0';
     return sql;
+}
+
+static int apply(struct store *s,
+                 const struct migration *m,
+                 int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]),
+                 char why[STORE_WHY_CHARS])
+{
+    char note[96];
+    char *sql = migration_sql(m, s->conf->table);
+    int rc = sql == NULL ? -ENOMEM : run(s, sql, why);
+
+    free(sql);
+    snprintf(note, sizeof note, "INSERT INTO zaehlwerk_schema (version) VALUES (%d)", m->version);
+    if (rc == 0)
+        rc = run(s, note, why);
+    if (rc == 0)
+        log_info("migrated", LOG_S("store", s->ops->name), LOG_I("version", m->version));
+    return rc;
+}
+
+int store_migrate(struct store *s,
+                  int version,
+                  int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]),
+                  char why[STORE_WHY_CHARS])
+{
+    int rc = 0;
+
+    if (version > migration_latest(s->ops->name))
+        return conf_wrong(*s->conf->url != '\0' ? "DB_URL" : "DB_NAME",
+                          "the database's tables are newer than this program",
+                          "a program of the same version or newer");
+    for (const struct migration *m; rc == 0 && (m = migration_after(s->ops->name, version)) != NULL;
+         version = m->version)
+        rc = apply(s, m, run, why);
+    return rc;
 }

@@ -1,67 +1,14 @@
 /* The PostgreSQL store: batches as binary arrays, one transaction each, synchronous_commit on. */
-#include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <libpq-fe.h>
-#include <netdb.h>
-#include <poll.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "buf.h"
-#include "log.h"
+#include "mysql.h"
+#include "names.h"
+#include "pg_arrays.h"
 #include "store.h"
-
-/* Types of pg_type.dat and the first microsecond of PostgreSQL's clock, 2000-01-01. */
-enum { INT2 = 21, INT4 = 23, INT8 = 20, TIMESTAMPTZ = 1184 };
-enum { INT2S = 1005, INT4S = 1007, INT8S = 1016, TIMESTAMPTZS = 1185 };
-#define EPOCH_2000_US INT64_C(946684800000000)
-
-/* The columns of a reading, in the order of the INSERTs; a debounced row has window_start behind.
- */
-enum column {
-    COL_TIME,
-    COL_RECEIVED_AT,
-    COL_WIN,
-    COL_WOUT,
-    COL_METER,
-    COL_COUNTER,
-    COL_PIN,
-    COL_POUT,
-    COL_U1,
-    COL_U2,
-    COL_U3,
-    COL_I1,
-    COL_I2,
-    COL_I3,
-    COL_PF,
-    COL_WINDOW,
-    COLUMNS
-};
-
-static const struct {
-    int element, array, size;
-} column_types[COLUMNS] = {
-    [COL_TIME] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-    [COL_RECEIVED_AT] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-    [COL_WIN] = {INT8, INT8S, 8},
-    [COL_WOUT] = {INT8, INT8S, 8},
-    [COL_METER] = {INT4, INT4S, 4},
-    [COL_COUNTER] = {INT4, INT4S, 4},
-    [COL_PIN] = {INT4, INT4S, 4},
-    [COL_POUT] = {INT4, INT4S, 4},
-    [COL_U1] = {INT4, INT4S, 4},
-    [COL_U2] = {INT4, INT4S, 4},
-    [COL_U3] = {INT4, INT4S, 4},
-    [COL_I1] = {INT4, INT4S, 4},
-    [COL_I2] = {INT4, INT4S, 4},
-    [COL_I3] = {INT4, INT4S, 4},
-    [COL_PF] = {INT2, INT2S, 2},
-    [COL_WINDOW] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-};
 
 #define COLUMN_NAMES                                                                               \
     "time, received_at, win, wout, meter, counter, pin, pout, u1, u2, u3, i1, i2, i3, pf"
@@ -96,16 +43,11 @@ static const char find_meter[] =
     "WITH fresh AS (INSERT INTO meters (meter, number) VALUES ($1, $2) ON CONFLICT (meter) DO "
     "NOTHING RETURNING id) SELECT id FROM fresh UNION ALL SELECT id FROM meters WHERE meter = $1";
 
-struct meter {
-    int32_t id;
-    char meter[METER_ID_CHARS + 1];
-};
-
 struct pg_store {
     struct store base;
     PGconn *connection;
-    void *meters; /* tsearch tree of struct meter */
-    struct buf columns[COLUMNS];
+    struct names *meters; /* of int32_t: their small keys */
+    struct pg_arrays arrays;
 };
 
 /* Connection */
@@ -114,7 +56,7 @@ static void disconnect(struct pg_store *s)
 {
     PQfinish(s->connection);
     s->connection = NULL;
-    tdestroy(s->meters, free); /* ids of another database, perhaps */
+    names_free(s->meters); /* ids of another database, perhaps */
     s->meters = NULL;
 }
 
@@ -151,34 +93,12 @@ static int take(struct pg_store *s, PGresult *result, size_t *rows, char why[STO
 }
 
 /* A statement that no row is to blame for. */
-static int run(struct pg_store *s, const char *sql, char why[STORE_WHY_CHARS])
+static int run(struct store *base, const char *sql, char why[STORE_WHY_CHARS])
 {
+    struct pg_store *s = (struct pg_store *)base;
     size_t ignored = 0;
 
     return take(s, PQexec(s->connection, sql), &ignored, why) == 0 ? 0 : -EAGAIN;
-}
-
-/* MySQL and MariaDB speak first: a packet whose fifth octet is 10, the protocol's version. */
-static bool greets_like_mysql(const PGconn *connection)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-    uint8_t greeting[5] = {0};
-    bool mysql = false;
-
-    if (getaddrinfo(PQhost(connection), PQport(connection), &hints, &list) != 0)
-        return false;
-    for (const struct addrinfo *a = list; a != NULL && !mysql; a = a->ai_next) {
-        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-
-        mysql = fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0 && poll(&wait, 1, 500) > 0 &&
-                recv(fd, greeting, sizeof greeting, MSG_WAITALL) == sizeof greeting &&
-                greeting[3] == 0 && greeting[4] == 10;
-        if (fd >= 0)
-            close(fd);
-    }
-    freeaddrinfo(list);
-    return mysql;
 }
 
 static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
@@ -212,7 +132,7 @@ static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
     if (PQstatus(s->connection) == CONNECTION_OK)
         return 0;
     explain(PQerrorMessage(s->connection), why);
-    if (greets_like_mysql(s->connection))
+    if (mysql_greets(PQhost(s->connection), PQport(s->connection)))
         return conf_wrong(*c->url != '\0' ? "DB_URL" : "DB_HOST",
                           "a MariaDB or MySQL server answers there",
                           "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
@@ -233,25 +153,10 @@ static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
 
     snprintf(sql, sizeof sql, "CREATE SCHEMA %s", s->base.conf->schema);
     if (rc == 0 && !exists)
-        rc = run(s, sql, why);
+        rc = run(&s->base, sql, why);
     snprintf(sql, sizeof sql, "SET search_path = %s, public; SET synchronous_commit = on",
              s->base.conf->schema);
-    return rc == 0 ? run(s, sql, why) : rc;
-}
-
-static int apply(struct pg_store *s, const struct migration *m, char why[STORE_WHY_CHARS])
-{
-    char note[96];
-    char *sql = migration_sql(m, s->base.conf->table);
-    int rc = sql == NULL ? -ENOMEM : run(s, sql, why);
-
-    free(sql);
-    snprintf(note, sizeof note, "INSERT INTO zaehlwerk_schema (version) VALUES (%d)", m->version);
-    if (rc == 0)
-        rc = run(s, note, why);
-    if (rc == 0)
-        log_info("migrated", LOG_S("store", "postgresql"), LOG_I("version", m->version));
-    return rc;
+    return rc == 0 ? run(&s->base, sql, why) : rc;
 }
 
 /* Inside a transaction that holds the lock of all db-writers. */
@@ -260,7 +165,7 @@ static int migrate(struct pg_store *s, char why[STORE_WHY_CHARS])
     PGresult *result;
     int version = 0;
     int rc =
-        run(s,
+        run(&s->base,
             "SELECT pg_advisory_xact_lock(hashtext('zaehlwerk ' || current_schema())); "
             "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version integer PRIMARY KEY, applied "
             "timestamptz NOT NULL DEFAULT now())",
@@ -273,14 +178,7 @@ static int migrate(struct pg_store *s, char why[STORE_WHY_CHARS])
     if (PQntuples(result) == 1)
         version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     rc = take(s, result, &ignored, why);
-    if (rc == 0 && version > migration_latest("postgresql"))
-        return conf_wrong("SMARTMETER_DB_SCHEMA",
-                          "the database's tables are newer than this program",
-                          "a program of the same version or newer");
-    for (const struct migration *m; rc == 0 && (m = migration_after("postgresql", version)) != NULL;
-         version = m->version)
-        rc = apply(s, m, why);
-    return rc;
+    return rc == 0 ? store_migrate(&s->base, version, run, why) : rc;
 }
 
 /* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
@@ -301,12 +199,12 @@ static int check_table(struct pg_store *s, char why[STORE_WHY_CHARS])
 
 static int prepare(struct pg_store *s, const char *name, const char *text, int types, char *why)
 {
-    Oid oids[COLUMNS];
+    Oid oids[PG_COLUMNS];
     char sql[2048];
     size_t ignored = 0;
 
     for (int i = 0; i < types; i++)
-        oids[i] = (Oid)column_types[i].array;
+        oids[i] = pg_arrays_type((enum pg_column)i);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(sql, sizeof sql, text, s->base.conf->table); /* one of the constants above */
@@ -337,24 +235,27 @@ static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
     int rc;
 
     disconnect(s);
+    s->meters = names_new(sizeof(int32_t), NULL);
+    if (s->meters == NULL)
+        return -EAGAIN;
     rc = open_connection(s, why);
     if (s->connection != NULL)
         PQsetNoticeProcessor(s->connection, ignore_notice, NULL);
     if (rc == 0)
         rc = use_schema(s, why);
     if (rc == 0)
-        rc = run(s, "BEGIN", why);
+        rc = run(&s->base, "BEGIN", why);
     if (rc == 0) {
         rc = migrate(s, why);
         if (rc == 0)
             rc = check_table(s, why);
         if (rc == 0)
-            rc = run(s, "COMMIT", why);
+            rc = run(&s->base, "COMMIT", why);
     }
     if (rc == 0)
         rc = prepare(s, "readings", insert_readings, COL_WINDOW, why);
     if (rc == 0)
-        rc = prepare(s, "debounced", insert_debounced, COLUMNS, why);
+        rc = prepare(s, "debounced", insert_debounced, PG_COLUMNS, why);
     if (rc != 0)
         disconnect(s);
     return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
@@ -362,67 +263,29 @@ static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
 
 /* Writing */
 
-static int compare_meters(const void *a, const void *b)
-{
-    return strcmp(((const struct meter *)a)->meter, ((const struct meter *)b)->meter);
-}
-
 /* The meter's small key; new meters get theirs in a transaction of their own. */
 static int meter_id(struct pg_store *s, const struct reading *r, int32_t *id, char *why)
 {
     const char *const parameters[] = {r->meter, r->number};
-    struct meter *meter = calloc(1, sizeof *meter);
-    struct meter **found;
+    int32_t *known = names_add(s->meters, r->meter);
     PGresult *result;
     size_t ignored = 0;
     int rc;
 
-    if (meter == NULL)
+    if (known == NULL)
         return -ENOMEM;
-    memcpy(meter->meter, r->meter, sizeof meter->meter);
-    found = tfind(meter, &s->meters, compare_meters);
-    if (found != NULL) {
-        *id = (*found)->id;
-        free(meter);
-        return 0;
+    if (*known == 0) {
+        result = PQexecParams(s->connection, find_meter, 2, NULL, parameters, NULL, NULL, 0);
+        if (PQntuples(result) > 0)
+            *known = (int32_t)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+        rc = take(s, result, &ignored, why);
+        if (rc != 0)
+            return rc;
     }
-    result = PQexecParams(s->connection, find_meter, 2, NULL, parameters, NULL, NULL, 0);
-    if (PQntuples(result) > 0)
-        *id = meter->id = (int32_t)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-    rc = take(s, result, &ignored, why);
-    if (rc != 0 || meter->id == 0 || tsearch(meter, &s->meters, compare_meters) == NULL) {
-        free(meter);
-        /* another writer's row that this statement's snapshot did not see yet: again */
-        return rc != 0 ? rc : -EAGAIN;
-    }
-    return 0;
-}
-
-/* Append a value in network order behind its length; STORE_NULL is -1 and nothing. */
-static int add_value(struct buf *b, int size, int64_t value)
-{
-    uint32_t len = htonl(value == STORE_NULL ? UINT32_MAX : (uint32_t)size);
-    uint64_t be = htobe64((uint64_t)value);
-    int rc = buf_add(b, &len, sizeof len);
-
-    if (rc == 0 && value != STORE_NULL)
-        rc = buf_add(b, (const uint8_t *)&be + 8 - size, (size_t)size);
-    return rc;
-}
-
-/* Begin an array of n elements: dimensions, has-null flag, type, length, lower bound. */
-static int begin_array(struct buf *b, int element, size_t n)
-{
-    const uint32_t head[] = {htonl(1), htonl(1), htonl((uint32_t)element), htonl((uint32_t)n),
-                             htonl(1)};
-
-    b->len = 0;
-    return buf_add(b, head, sizeof head);
-}
-
-static int64_t timestamp(int64_t utc_ms)
-{
-    return utc_ms * 1000 - EPOCH_2000_US;
+    *id = *known;
+    if (*id == 0) /* another writer's row that this statement's snapshot did not see yet */
+        snprintf(why, STORE_WHY_CHARS, "a new meter's key is not visible yet");
+    return *id != 0 ? 0 : -EAGAIN;
 }
 
 static int add_row(struct pg_store *s, const struct record *r, char *why)
@@ -437,9 +300,9 @@ static int add_row(struct pg_store *s, const struct record *r, char *why)
     }
     rc = meter_id(s, &r->reading, &meter, why);
     if (rc == 0) {
-        const int64_t values[COLUMNS] = {
-            [COL_TIME] = timestamp(record_time(r) * 1000),
-            [COL_RECEIVED_AT] = timestamp(r->arrival_ms),
+        const int64_t values[PG_COLUMNS] = {
+            [COL_TIME] = pg_timestamp(record_time(r) * 1000),
+            [COL_RECEIVED_AT] = pg_timestamp(r->arrival_ms),
             [COL_WIN] = c.win,
             [COL_WOUT] = c.wout,
             [COL_METER] = meter,
@@ -453,11 +316,10 @@ static int add_row(struct pg_store *s, const struct record *r, char *why)
             [COL_I2] = c.i[1],
             [COL_I3] = c.i[2],
             [COL_PF] = c.pf,
-            [COL_WINDOW] = timestamp(r->window * 1000),
+            [COL_WINDOW] = pg_timestamp(r->window * 1000),
         };
 
-        for (int i = 0; i < COLUMNS && rc == 0; i++)
-            rc = add_value(&s->columns[i], column_types[i].size, values[i]);
+        rc = pg_arrays_add(&s->arrays, values);
     }
     return rc;
 }
@@ -470,9 +332,9 @@ static int write_type(struct pg_store *s,
                       size_t *changed,
                       char *why)
 {
-    int columns = type == RECORD_DEBOUNCED ? COLUMNS : COL_WINDOW;
-    const char *values[COLUMNS];
-    int lengths[COLUMNS], formats[COLUMNS];
+    int columns = type == RECORD_DEBOUNCED ? PG_COLUMNS : COL_WINDOW;
+    const char *values[PG_COLUMNS];
+    int lengths[PG_COLUMNS], formats[PG_COLUMNS];
     size_t count = 0;
     int rc = 0;
 
@@ -480,18 +342,13 @@ static int write_type(struct pg_store *s,
         count += rows[i]->type == type;
     if (count == 0)
         return 0;
-    for (int i = 0; i < COLUMNS && rc == 0; i++)
-        rc = begin_array(&s->columns[i], column_types[i].element, count);
+    rc = pg_arrays_begin(&s->arrays, count);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (rows[i]->type == type)
             rc = add_row(s, rows[i], why);
     if (rc != 0)
         return rc;
-    for (int i = 0; i < columns; i++) {
-        values[i] = (const char *)s->columns[i].data;
-        lengths[i] = (int)s->columns[i].len;
-        formats[i] = 1;
-    }
+    pg_arrays_bind(&s->arrays, columns, values, lengths, formats);
     return take(s,
                 PQexecPrepared(s->connection, type == RECORD_DEBOUNCED ? "debounced" : "readings",
                                columns, values, lengths, formats, 0),
@@ -556,7 +413,7 @@ static int pg_write(struct store *base,
     }
     rc = find_meters(s, rows, n, why);
     if (rc == 0)
-        rc = run(s, "BEGIN", why);
+        rc = run(&s->base, "BEGIN", why);
     if (rc == 0)
         rc = write_type(s, RECORD_READING, rows, n, &counts->readings, why);
     if (rc == 0)
@@ -566,7 +423,7 @@ static int pg_write(struct store *base,
     if (rc == 0) /* deferred constraints speak here */
         rc = take(s, PQexec(s->connection, "COMMIT"), &(size_t){0}, why);
     if (rc != 0 && PQtransactionStatus(s->connection) == PQTRANS_INERROR)
-        (void)run(s, "ROLLBACK", ignored);
+        (void)run(&s->base, "ROLLBACK", ignored);
     if (rc != 0 && rc != -EINVAL) {
         disconnect(s);
         rc = -EAGAIN;
@@ -588,8 +445,7 @@ static void pg_close(struct store *base)
     struct pg_store *s = (struct pg_store *)base;
 
     disconnect(s);
-    for (int i = 0; i < COLUMNS; i++)
-        buf_free(&s->columns[i]);
+    pg_arrays_free(&s->arrays);
     free(s);
 }
 

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "store.h"
 
 enum statement { FIND_METER, ADD_METER, ADD_READING, ADD_DEBOUNCED, ADD_REJECT, STATEMENTS };
@@ -57,8 +56,10 @@ static int fail(struct sqlite_store *s, char why[STORE_WHY_CHARS])
 }
 
 /* A statement that no row is to blame for. */
-static int run(struct sqlite_store *s, const char *sql, char why[STORE_WHY_CHARS])
+static int run(struct store *base, const char *sql, char why[STORE_WHY_CHARS])
 {
+    struct sqlite_store *s = (struct sqlite_store *)base;
+
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
     (void)fail(s, why);
@@ -90,39 +91,18 @@ static int read_version(struct sqlite_store *s, int *version, char why[STORE_WHY
     return rc;
 }
 
-static int apply(struct sqlite_store *s, const struct migration *m, char why[STORE_WHY_CHARS])
-{
-    char note[96];
-    char *sql = migration_sql(m, s->base.conf->table);
-    int rc = sql == NULL ? -ENOMEM : run(s, sql, why);
-
-    free(sql);
-    snprintf(note, sizeof note, "INSERT INTO zaehlwerk_schema (version) VALUES (%d)", m->version);
-    if (rc == 0)
-        rc = run(s, note, why);
-    if (rc == 0)
-        log_info("migrated", LOG_S("store", "sqlite"), LOG_I("version", m->version));
-    return rc;
-}
-
 static int migrate(struct sqlite_store *s, char why[STORE_WHY_CHARS])
 {
     int version = 0;
     int rc =
-        run(s,
+        run(&s->base,
             "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version INTEGER PRIMARY KEY, applied "
             "INTEGER NOT NULL DEFAULT (strftime('%s', 'now')))",
             why);
 
     if (rc == 0)
         rc = read_version(s, &version, why);
-    if (rc == 0 && version > migration_latest("sqlite"))
-        return conf_wrong("DB_URL", "the database's tables are newer than this program",
-                          "a program of the same version or newer");
-    for (const struct migration *m; rc == 0 && (m = migration_after("sqlite", version)) != NULL;
-         version = m->version)
-        rc = apply(s, m, why);
-    return rc;
+    return rc == 0 ? store_migrate(&s->base, version, run, why) : rc;
 }
 
 /* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
@@ -183,13 +163,14 @@ static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
         return -EAGAIN;
     }
     sqlite3_busy_timeout(s->db, 5000);
-    rc = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
+    rc =
+        run(&s->base, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
     if (rc == 0)
         rc = migrate(s, why);
     if (rc == 0)
         rc = check_table(s);
     if (rc == 0)
-        rc = run(s, "COMMIT", why);
+        rc = run(&s->base, "COMMIT", why);
     if (rc == 0)
         rc = prepare(s, why);
     if (rc == 0 && stat(path, &s->file) != 0)
@@ -319,7 +300,7 @@ static int sqlite_write(struct store *base,
         snprintf(why, STORE_WHY_CHARS, "not open");
         return -EAGAIN;
     }
-    rc = run(s, "BEGIN IMMEDIATE", why);
+    rc = run(&s->base, "BEGIN IMMEDIATE", why);
     for (size_t i = 0; i < n && rc == 0; i++) {
         if (rows[i]->type == RECORD_READING)
             rc = write_reading(s, rows[i], &counts->readings, why);
@@ -329,9 +310,9 @@ static int sqlite_write(struct store *base,
             rc = write_reject(s, rows[i], &counts->rejects, why);
     }
     if (rc == 0)
-        rc = run(s, "COMMIT", why);
+        rc = run(&s->base, "COMMIT", why);
     if (rc != 0 && !sqlite3_get_autocommit(s->db))
-        (void)run(s, "ROLLBACK", ignored);
+        (void)run(&s->base, "ROLLBACK", ignored);
     return rc;
 }
 

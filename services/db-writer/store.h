@@ -139,4 +139,14 @@ int migration_latest(const char *store);
 /** Its SQL with the table's name put in, on the heap; NULL out of memory. */
 char *migration_sql(const struct migration *m, const char *table);
 
+/**
+ * Bring tables of `version` up to the newest, by `run`, inside the caller's transaction, and note
+ * each step in zaehlwerk_schema. Returns 0; -EINVAL, logged, when they are newer than this program;
+ * what run returned; -ENOMEM.
+ */
+int store_migrate(struct store *s,
+                  int version,
+                  int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]),
+                  char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
 #endif

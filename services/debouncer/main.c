@@ -4,9 +4,9 @@
 /* clang-format off */
 static const struct conf_option options[] = {
     CONF_NUMBER_OPTION("DEBOUNCE_SECONDS", struct debouncer, seconds, "300", 1, 86400, "length of a window, aligned to UTC"),
-    CONF_TEXT_OPTION("DEBOUNCE_CONNECT", struct debouncer, debounce_connect, "tcp://decryptor:5561", "the decryptors"),
-    CONF_TEXT_OPTION("STORE_BIND", struct debouncer, store_bind, "tcp://*:5570", "where db-writers connect"),
-    CONF_TEXT_OPTION("ACKS_BIND", struct debouncer, acks_bind, "tcp://*:5571", "where ingests connect for acknowledgements"),
+    CONF_CONNECT_OPTION("DEBOUNCE_CONNECT", struct debouncer, debounce_connect, "tcp://decryptor:5561", "the decryptors"),
+    CONF_BIND_OPTION("STORE_BIND", struct debouncer, store_bind, "tcp://*:5570", "where db-writers connect"),
+    CONF_BIND_OPTION("ACKS_BIND", struct debouncer, acks_bind, "tcp://*:5571", "where ingests connect for acknowledgements"),
     SVC_OPTIONS(struct debouncer, svc.conf, "9104"),
     CONF_END,
 };

@@ -1,28 +1,31 @@
 #include "windows.h"
 
-#include <search.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "reading.h"
+#include "names.h"
 
 struct window {
-    char meter[METER_ID_CHARS + 1];
+    bool known;
     int64_t start, time, counter;
 };
 
 struct windows {
     int64_t seconds;
-    void *tree;
-    size_t count;
+    struct names *meters; /* of struct window */
 };
 
 struct windows *windows_new(int64_t seconds)
 {
     struct windows *w = calloc(1, sizeof *w);
 
-    if (w != NULL)
-        w->seconds = seconds;
+    if (w == NULL)
+        return NULL;
+    w->seconds = seconds;
+    w->meters = names_new(sizeof(struct window), NULL);
+    if (w->meters == NULL) {
+        free(w);
+        return NULL;
+    }
     return w;
 }
 
@@ -30,7 +33,7 @@ void windows_free(struct windows *w)
 {
     if (w == NULL)
         return;
-    tdestroy(w->tree, free);
+    names_free(w->meters);
     free(w);
 }
 
@@ -43,43 +46,19 @@ int64_t windows_start(const struct windows *w, int64_t time)
 
 size_t windows_count(const struct windows *w)
 {
-    return w->count;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(((const struct window *)a)->meter, ((const struct window *)b)->meter);
-}
-
-static struct window *find(struct windows *w, const char *meter)
-{
-    struct window *fresh = calloc(1, sizeof *fresh);
-    struct window **found;
-
-    if (fresh == NULL)
-        return NULL;
-    strncpy(fresh->meter, meter, sizeof fresh->meter - 1);
-    fresh->start = INT64_MIN;
-    found = tsearch(fresh, &w->tree, compare);
-    if (found == NULL || *found != fresh)
-        free(fresh);
-    else
-        w->count++;
-    return found == NULL ? NULL : *found;
+    return names_count(w->meters);
 }
 
 bool windows_take(struct windows *w, const char *meter, int64_t time, int64_t counter)
 {
-    struct window *known = find(w, meter);
+    struct window *last = names_add(w->meters, meter);
     int64_t start = windows_start(w, time);
 
-    if (known == NULL || start < known->start)
+    if (last == NULL || (last->known && start < last->start))
         return true;
-    if (start == known->start &&
-        (time > known->time || (time == known->time && counter > known->counter)))
+    if (last->known && start == last->start &&
+        (time > last->time || (time == last->time && counter > last->counter)))
         return false;
-    known->start = start;
-    known->time = time;
-    known->counter = counter;
+    *last = (struct window){.known = true, .start = start, .time = time, .counter = counter};
     return true;
 }

@@ -83,6 +83,11 @@ int ingest_check(void *self)
         rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty",
                         "a topic such as sensors/smartmeter");
     for (char **f = filters; rc == 0 && *f != NULL; f++) {
+        if (f - filters == MQTT_FILTERS_MAX) {
+            rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "more than 64 filters",
+                            "fewer, with + and #");
+            break;
+        }
         char wrong[1100];
 
         if (!is_filter(*f)) {
@@ -133,8 +138,7 @@ static bool send_waiting(struct ingest *i)
         i->first = o->next;
         if (i->first == NULL)
             i->last = &i->first;
-        svc_gauge(&i->svc, INGEST_WAITING, NULL,
-                  metrics_get(i->svc.metrics, INGEST_WAITING, NULL) - 1);
+        svc_count(&i->svc, INGEST_WAITING, NULL, -1);
         free(o);
     }
     return link_flush(i->telegrams) == 0;

@@ -11,7 +11,7 @@ static const struct conf_option options[] = {
     CONF_TEXT_OPTION("DURABLE_STREAMS", struct ingest, streams, "history,debounced", "streams that must acknowledge each telegram"),
     CONF_NUMBER_OPTION("REASSEMBLY_MS", struct ingest, reassembly_ms, "3000", 100, 60000, "how long the rest of a telegram may take"),
     CONF_NUMBER_OPTION("INGEST_WINDOW", struct ingest, window, "8192", 1, 1000000, "payloads held while no decryptor takes them"),
-    CONF_TEXT_OPTION("TELEGRAMS_BIND", struct ingest, bind, "tcp://*:5550", "where decryptors connect"),
+    CONF_BIND_OPTION("TELEGRAMS_BIND", struct ingest, bind, "tcp://*:5550", "where decryptors connect"),
     SVC_OPTIONS(struct ingest, svc.conf, "9101"),
     CONF_END,
 };

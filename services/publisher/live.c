@@ -1,19 +1,19 @@
 #include "live.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "names.h"
 
 enum { LIVE_MS = 60000, AHEAD_SECONDS = 120 };
 
 struct shown {
-    char meter[METER_ID_CHARS + 1];
+    bool known;
     int64_t time, counter;
 };
 
 struct live {
-    void *tree;
-    size_t count;
+    struct names *meters; /* of struct shown */
 };
 
 const char *live_name(enum live_verdict v)
@@ -30,25 +30,29 @@ const char *live_name(enum live_verdict v)
 
 struct live *live_new(void)
 {
-    return calloc(1, sizeof(struct live));
+    struct live *l = calloc(1, sizeof *l);
+
+    if (l == NULL)
+        return NULL;
+    l->meters = names_new(sizeof(struct shown), NULL);
+    if (l->meters == NULL) {
+        free(l);
+        return NULL;
+    }
+    return l;
 }
 
 void live_free(struct live *l)
 {
     if (l == NULL)
         return;
-    tdestroy(l->tree, free);
+    names_free(l->meters);
     free(l);
 }
 
 size_t live_meters(const struct live *l)
 {
-    return l->count;
-}
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(((const struct shown *)a)->meter, ((const struct shown *)b)->meter);
+    return names_count(l->meters);
 }
 
 /* A clock that was once ahead of time must not silence the meter until then. */
@@ -57,39 +61,33 @@ static bool is_ahead(const struct shown *shown, const struct record *r)
     return shown->time > r->arrival_ms / 1000 + AHEAD_SECONDS;
 }
 
-enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms)
+/* Newer than the last one shown of its meter, if there is one. */
+static bool is_newer(const struct shown *shown, const struct record *r)
 {
     int64_t time = record_time(r);
-    struct shown *fresh;
-    struct shown **found;
-    bool newer;
+
+    if (!shown->known || time > shown->time)
+        return true;
+    if (time == shown->time)
+        return r->reading.counter > shown->counter;
+    return is_ahead(shown, r);
+}
+
+enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms)
+{
+    struct shown *shown;
 
     if (r->attempt > 0)
         return LIVE_REDELIVERED;
     if (now_ms - r->arrival_ms >= LIVE_MS)
         return LIVE_LATE;
-    fresh = calloc(1, sizeof *fresh);
-    if (fresh == NULL)
+    shown = names_add(l->meters, r->reading.meter);
+    if (shown == NULL)
         return LIVE;
-    memcpy(fresh->meter, r->reading.meter, sizeof fresh->meter);
-    fresh->time = time;
-    fresh->counter = r->reading.counter;
-    found = tsearch(fresh, &l->tree, compare);
-    if (found != NULL && *found == fresh) {
-        l->count++;
-        return LIVE;
-    }
-    free(fresh);
-    if (found == NULL)
-        return LIVE;
-    newer = time > (*found)->time ||
-            (time == (*found)->time && r->reading.counter > (*found)->counter) ||
-            (time != (*found)->time && is_ahead(*found, r));
-    if (newer) {
-        (*found)->time = time;
-        (*found)->counter = r->reading.counter;
-    }
-    return newer ? LIVE : LIVE_STALE;
+    if (!is_newer(shown, r))
+        return LIVE_STALE;
+    *shown = (struct shown){.known = true, .time = record_time(r), .counter = r->reading.counter};
+    return LIVE;
 }
 
 /* What a topic level must not hold: wildcards, separators and control characters. */

@@ -6,7 +6,7 @@ static const struct conf_option options[] = {
     CONF_MQTT_OPTIONS(struct publisher, mqtt_conf),
     CONF_TEXT_OPTION("MQTT_PUBLISHER_CLIENT_ID", struct publisher, client_id, "zaehlwerk-publisher", "names the publisher at the broker"),
     CONF_TEXT_OPTION("SMARTMETER_VALUES_MQTT_TOPIC", struct publisher, topic, "sensors/smartmeter/values", "where values go; {meter} and {name} tell meters apart"),
-    CONF_TEXT_OPTION("READINGS_CONNECT", struct publisher, readings_connect, "tcp://decryptor:5562", "the decryptors"),
+    CONF_CONNECT_OPTION("READINGS_CONNECT", struct publisher, readings_connect, "tcp://decryptor:5562", "the decryptors"),
     SVC_OPTIONS(struct publisher, svc.conf, "9105"),
     CONF_END,
 };

@@ -20,7 +20,7 @@ struct tail {
 
 /* clang-format off */
 static const struct conf_option options[] = {
-    CONF_TEXT_OPTION("READINGS_CONNECT", struct tail, readings_connect, "tcp://localhost:5562", "the decryptors"),
+    CONF_CONNECT_OPTION("READINGS_CONNECT", struct tail, readings_connect, "tcp://localhost:5562", "the decryptors"),
     CONF_CHOICE_OPTION("LOG_LEVEL", struct tail, svc.conf.log_level, "warn", "debug|info|warn|error", "least level that is logged"),
     CONF_CHOICE_OPTION("LOG_FORMAT", struct tail, svc.conf.log_format, "text", "text|json", "form of a log line"),
     CONF_END,

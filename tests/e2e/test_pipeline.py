@@ -9,8 +9,8 @@ from harness import Case, wait_until
 from pipeline import Pipeline
 from stores import Postgres, Sqlite
 
-# design.md prints this line; the original application wrote it.
-DESIGN_LINE = (
+# What the original application wrote for the captured frame below.
+ORIGINAL_LINE = (
     '{"WIn": {"value": 10069016, "unit": "Wh"}, "WOut": {"value": 219, "unit": "Wh"}, "PIn": {"value": 366, "unit": "W"}, '
     '"POut": {"value": 0, "unit": "W"}, "U1": {"value": 233.8, "unit": "V"}, "U2": {"value": 234.1, "unit": "V"}, '
     '"U3": {"value": 234.8, "unit": "V"}, "I1": {"value": 0.33, "unit": "A"}, "I2": {"value": 0.46, "unit": "A"}, '
@@ -47,9 +47,9 @@ class Vectors:
                 self.assertEqual(window, [t.time - t.time % 300])
 
     def test_line_of_the_design(self):
-        values = {f: json.loads(DESIGN_LINE)[f]["value"] for f in frames.ORIGINAL}
+        values = {f: json.loads(ORIGINAL_LINE)[f]["value"] for f in frames.ORIGINAL}
         t = self.pipeline.probe_meter.telegram(utc=1665581631, values=values, counter=7)
-        self.assertEqual(t.text, DESIGN_LINE)
+        self.assertEqual(t.text, ORIGINAL_LINE)
         # An old telegram of a meter that has shown newer ones is stored and not shown.
         self.pipeline.send(t)
         self.pipeline.wait_for(t, live=False)

@@ -19,7 +19,7 @@ READING = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9A-F]{16} .*WIn \d+ W
 class Run:
     """One `make run` in a tree of its own, on a terminal of its own."""
 
-    def __init__(self, world, name, server_env=None):
+    def __init__(self, world, name, server_env=None, make=False):
         self.folder = world.path / name
         tree, self.var = self.folder / "tree", self.folder / "var"
         (self.folder / "tmp").mkdir(parents=True)
@@ -29,9 +29,13 @@ class Run:
         self.env = ENVIRONMENT | SANITIZER_ENV | {
             "ZAEHLWERK_VAR": str(self.var), "ZAEHLWERK_BIN": str(BIN), "TMPDIR": str(self.folder / "tmp")}  # fmt: skip
         self.script, self.written = tree / "deploy/native/run.sh", b""
+        command = [self.script]
+        if make:  # the last two lines of the real one: what has to be installed and built is
+            (tree / "Makefile").write_text("run:\n\t@deploy/native/run.sh\n", encoding="utf-8")
+            command = ["make", "-C", tree, "run"]
         self.terminal, slave = os.openpty()
         self.popen = subprocess.Popen(
-            ["setsid", "-c", "setpriv", "--pdeathsig", "KILL", "--", self.script],
+            ["setsid", "-c", "setpriv", "--pdeathsig", "KILL", "--", *command],
             stdin=slave, stdout=slave, stderr=slave, env=self.env, cwd=self.folder)  # fmt: skip
         os.close(slave)
         world.closing.callback(self.end)
@@ -81,7 +85,7 @@ class Run:
 class MakeRun(Case):
     @classmethod
     def prepare(cls):
-        cls.runs = {name: Run(cls.world, name) for name in ("int", "term", "hup")}
+        cls.runs = {name: Run(cls.world, name, make=name == "make") for name in ("int", "term", "hup", "make")}
 
     def run_up(self, run):
         """Readings on the terminal, rows in both tables."""
@@ -145,11 +149,22 @@ class MakeRun(Case):
         self.gone(run)
 
 
+    def test_closed_terminal_that_only_make_hears_of(self):
+        """A window that is closed signals the session's leader alone; make ends and tells nobody."""
+        run = self.run_up(self.runs["make"])
+        run.hang_up()
+        self.gone(run)
+
+
 class OwnSettings(Case):
     """With a server.env: the broker, the key and the database that it names."""
 
+    @classmethod
+    def prepare(cls):
+        cls.broker = Broker(cls.world)
+
     def test_server_env(self):
-        broker, meter = Broker(self.world), frames.Meter("at home")
+        broker, meter = self.broker, frames.Meter("at home")
         sub = Subscriber(broker, "home/values")
         run = Run(self.world, "own", (
             f"# my own meter\r\nMQTT_HOST=127.0.0.1\nMQTT_PORT='{broker.port}'\nexport SMARTMETER_KEY=\"{meter.key.hex(':')}\"\n\n"
@@ -167,6 +182,22 @@ class OwnSettings(Case):
         os.kill(run.popen.pid, signal.SIGTERM)
         wait_until(lambda: run.text() and not run.processes(), "all processes have ended", 20)
         run.popen.wait(1)
+
+    def test_silent_and_closed(self):
+        """No reading ever comes, so no line is written that would tell of a closed terminal."""
+        run = Run(self.world, "silent", (
+            f"MQTT_HOST=127.0.0.1\nMQTT_PORT={self.broker.port}\nSMARTMETER_KEY={frames.Meter('silent').key.hex()}\n"
+            "HTTP_LISTEN=127.0.0.1:0\n"), make=True)  # fmt: skip
+        wait_until(lambda: len(run.logs()) >= len(SERVICES), "every service has started")
+        run.hang_up()
+        wait_until(lambda: not run.processes(), "all processes have ended", 20)
+        run.popen.wait(1)
+
+    def test_wrong_setting_ends_the_start(self):
+        run = Run(self.world, "wrong", "MQTT_HOST=127.0.0.1\nSMARTMETER_KEY=12\n")
+        self.assertEqual(run.popen.wait(20), 78)
+        self.assertIn("SMARTMETER_KEY", run.text())
+        self.assertEqual(run.processes(), [])
 
     def test_broken_server_env(self):
         run = Run(self.world, "broken", "MQTT HOST is where\n")

@@ -36,6 +36,8 @@ WRONG = [
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": ", ,"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "sensors/#"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "a,sensors/+/values"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
+    ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "a/#/b"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
+    ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": ",".join(map(str, range(65)))}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "v/+", "SMARTMETER_VALUES_MQTT_TOPIC": "v/{meter}"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "v/+/x", "SMARTMETER_VALUES_MQTT_TOPIC": "v/{name}/x"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"REASSEMBLY_MS": "3s"}, "REASSEMBLY_MS"),
@@ -70,7 +72,7 @@ WRONG = [
     ("db-writer", {"DB_URL": "", "DB_HOST": "127.0.0.1", "DB_PORT": "{mysql}"}, "DB_HOST"),
     ("db-writer", {"DB_URL": "postgresql://127.0.0.1:{mysql}/x"}, "DB_URL"),
     ("db-writer", {"DB_URL": "sqlite:{folder}/newer.sqlite"}, "DB_URL"),
-    ("db-writer", {"DB_URL": "postgresql://zw@127.0.0.1:{pg}/smartmeter"}, "SMARTMETER_DB_SCHEMA"),
+    ("db-writer", {"DB_URL": "postgresql://zw@127.0.0.1:{pg}/smartmeter"}, "DB_URL"),
     ("db-writer", {"SMARTMETER_DB_TABLE": "History"}, "SMARTMETER_DB_TABLE"),
     ("db-writer", {"SMARTMETER_DB_TABLE": "h; DROP TABLE meters"}, "SMARTMETER_DB_TABLE"),
     ("db-writer", {"SMARTMETER_DB_SCHEMA": 'x"y'}, "SMARTMETER_DB_SCHEMA"),
@@ -141,11 +143,23 @@ class Settings(Case):
                 naming = [line for line in lines if f"variable={variable} " in line]
                 self.assertEqual(len(naming), 1, lines)
                 self.assertRegex(naming[0], r"level=error svc=\S+ event=config .*wrong=.+ right=.+")
-                self.assertEqual([line for line in lines if "level=error" in line and "event=stop" not in line], naming)
+                self.assertEqual([line for line in lines if "level=error" in line], naming)
                 text = "\n".join(lines)
                 self.assertNotIn(KEY, text)
                 if len(env.get("SMARTMETER_KEY", "")) > 8:
                     self.assertNotIn(env["SMARTMETER_KEY"], text)
+
+    def test_check_config_finds_what_a_start_would(self):
+        """All but what only the network, a socket or the database can tell."""
+        late = ("{used}", "{mysql}", "{pg}", "newer.sqlite", "ipc:///nowhere")
+        for service, env, variable in WRONG:
+            if service == "meter-sim" or any(word in v for v in env.values() for word in late):
+                continue
+            env = {k: v.replace("{folder}", str(self.names["folder"])) for k, v in env.items()}
+            with self.subTest(service, env=env):
+                status, out, lines = self.end(service, env, "--check-config")
+                self.assertEqual((status, out, len(lines)), (78, "", 1), lines)
+                self.assertIn(f"variable={variable} ", lines[0])
 
     def test_sixteen_characters_get_a_hint(self):
         _, _, lines = self.end("decryptor", {"SMARTMETER_KEY": "ThisIsMyMeterKey"})

@@ -35,6 +35,11 @@ static void a_loop_is_refused(void **state)
         {"+/raw", "{meter}/values", 0},
         {"", "sensors/smartmeter/values", -EINVAL},
         {" , ", "sensors/smartmeter/values", -EINVAL},
+        {"a/#/b", "values", -EINVAL},
+        {"a+/b", "values", -EINVAL},
+        {"a/b#", "values", -EINVAL},
+        {"a/+b", "values", -EINVAL},
+        {"a/+/#", "values", 0},
     };
     static struct capture capture;
 
@@ -56,6 +61,26 @@ static void a_loop_is_refused(void **state)
             (rc != 0 && strstr(log, "variable=SMARTMETER_RAWDATA_MQTT_TOPIC ") == NULL))
             fail_msg("\"%s\" and \"%s\": %s", raw, values, log);
     }
+}
+
+/* As many filters as one subscription carries, and one more. */
+static void the_number_of_filters_is_bounded(void **state)
+{
+    char raw[4 * (MQTT_FILTERS_MAX + 1)] = "", values[] = "values";
+    struct ingest self = {.raw_topics = raw, .values_topic = values};
+    static struct capture capture;
+    int rc[2];
+
+    (void)state;
+    for (int i = 0; i < MQTT_FILTERS_MAX; i++)
+        snprintf(raw + strlen(raw), sizeof raw - strlen(raw), "%d,", i);
+    capture_begin(&capture);
+    rc[0] = ingest_check(&self);
+    strcat(raw, "x");
+    rc[1] = ingest_check(&self);
+    capture_end(&capture);
+    assert_int_equal(rc[0], 0);
+    assert_int_equal(rc[1], -EINVAL);
 }
 
 static void long_topics_do_no_harm(void **state)
@@ -80,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loop_is_refused),
+        cmocka_unit_test(the_number_of_filters_is_bounded),
         cmocka_unit_test(long_topics_do_no_harm),
     };
 
