@@ -14,7 +14,7 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wst
             -Wmissing-prototypes $(if $(WERROR),-Werror)
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fPIE $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),,-D_FORTIFY_SOURCE=2) \
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),-DZW_CHAOS_HOOK,-D_FORTIFY_SOURCE=2) \
             -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) \
             $(shell pkg-config --cflags $(PKGS))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=address$(,)undefined)
@@ -27,6 +27,7 @@ help:
 	@echo 'make            build all programs into build/bin'
 	@echo 'make run        install what is needed, build, and run the whole system (README.md)'
 	@echo 'make test       install what is needed, build with sanitizers, run all tests'
+	@echo 'make test-chaos kill, stop and fill everything for CHAOS_SECONDS=300, with CHAOS_SEED=; then count'
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
 	@echo 'make bench      throughput of each stage as ratios against raw limits'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck'
@@ -41,6 +42,10 @@ run:
 test:
 	@deploy/native/packages.sh test
 	@tests/run.sh
+
+test-chaos:
+	@deploy/native/packages.sh test
+	@CHAOS_SECONDS=$${CHAOS_SECONDS:-300} tests/run.sh test_chaos
 
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
@@ -96,4 +101,4 @@ $B/services/db-writer/migrate.o: $B/gen/migrations.inc
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test check tests bench lint install clean
+.PHONY: all help run test test-chaos check tests bench lint install clean

@@ -11,11 +11,13 @@ struct ack_item {
     char stream[STREAMS_CHARS + 1];
     uint64_t seq;
     uint32_t index;
+    uint8_t reject;
 };
 
-static int add(struct acks *a, const struct record *delivery, const char *stream, size_t len)
+static int
+add(struct acks *a, const struct record *delivery, const char *stream, size_t len, bool reject)
 {
-    struct ack_item item = {.seq = delivery->seq, .index = delivery->index};
+    struct ack_item item = {.seq = delivery->seq, .index = delivery->index, .reject = reject};
 
     if (len >= sizeof item.stream)
         return 0;
@@ -24,9 +26,9 @@ static int add(struct acks *a, const struct record *delivery, const char *stream
     return buf_add(&a->list, &item, sizeof item);
 }
 
-int acks_add(struct acks *a, const struct record *delivery, const char *stream)
+int acks_add(struct acks *a, const struct record *delivery, const char *stream, bool reject)
 {
-    return add(a, delivery, stream, strlen(stream));
+    return add(a, delivery, stream, strlen(stream), reject);
 }
 
 int acks_add_all(struct acks *a, const struct record *delivery)
@@ -37,7 +39,7 @@ int acks_add_all(struct acks *a, const struct record *delivery)
         size_t n = strcspn(p, ",");
 
         if (n > 0)
-            rc = add(a, delivery, p, n);
+            rc = add(a, delivery, p, n, true);
         p += n + (p[n] == ',');
     }
     return rc;
@@ -51,6 +53,8 @@ static int compare(const void *x, const void *y)
     if (c == 0)
         c = strcmp(a->stream, b->stream);
     if (c == 0)
+        c = a->reject - b->reject;
+    if (c == 0)
         c = (a->index > b->index) - (a->index < b->index);
     if (c == 0)
         c = (a->seq > b->seq) - (a->seq < b->seq);
@@ -59,14 +63,15 @@ static int compare(const void *x, const void *y)
 
 static bool same_record(const struct ack_item *a, const struct ack_item *b)
 {
-    return memcmp(a->origin, b->origin, ORIGIN_OCTETS) == 0 && strcmp(a->stream, b->stream) == 0;
+    return memcmp(a->origin, b->origin, ORIGIN_OCTETS) == 0 && strcmp(a->stream, b->stream) == 0 &&
+           a->reject == b->reject;
 }
 
 /* One record for the n items that share origin and stream; they are sorted. */
 static void publish(struct acks *a, struct link *link, const struct ack_item *items, size_t n)
 {
     struct ack_range *ranges = calloc(n, sizeof *ranges);
-    struct record r = {.type = RECORD_ACK, .ranges = ranges};
+    struct record r = {.type = RECORD_ACK, .reject = items[0].reject, .ranges = ranges};
 
     if (ranges == NULL) {
         log_error("lost", LOG_S("what", "acks"), LOG_S("reason", "out of memory"));

@@ -2,7 +2,9 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static inline int64_t clock_read_ms(clockid_t id)
@@ -23,6 +25,14 @@ static inline int64_t clock_monotonic_ms(void)
 static inline int64_t clock_utc_ms(void)
 {
     return clock_read_ms(CLOCK_REALTIME);
+}
+
+/** True when the kernel says that the time is synchronised (adjtimex). */
+static inline bool clock_synchronised(void)
+{
+    struct timex t = {.modes = 0};
+
+    return adjtimex(&t) != TIME_ERROR;
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -144,7 +145,7 @@ void log_write(enum log_level level, const struct log_field *fields)
     (void)ignored; /* nobody left to tell */
 }
 
-bool log_allowed(const char *what, int64_t *suppressed)
+static bool allowed(const char *what, int64_t *suppressed)
 {
     static struct {
         uint64_t hash;
@@ -173,6 +174,17 @@ bool log_allowed(const char *what, int64_t *suppressed)
     limits[slot].since_ms = now;
     limits[slot].held = 0;
     return true;
+}
+
+bool log_allowed(const char *what, int64_t *suppressed)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    bool yes;
+
+    pthread_mutex_lock(&lock);
+    yes = allowed(what, suppressed);
+    pthread_mutex_unlock(&lock);
+    return yes;
 }
 
 void log_unreadable(const char *stream, int rc)

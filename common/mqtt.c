@@ -8,12 +8,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 enum {
     KEEP_ALIVE_SECONDS = 30,
     CONNECT_SECONDS = 10,
     BACKOFF_FIRST_MS = 1000,
     BACKOFF_MAX_MS = 30000,
     QUEUE_MAX = 10000,
+    AHEAD_MAX_MS = 600000,    /* of a stated arrival */
     PACKET_MAX = 1024 * 1024, /* a larger message stays at the broker, which drops it */
 };
 
@@ -24,7 +27,11 @@ struct mqtt {
     const char *const *filters;
     bool persistent;
     bool v5;
+    bool held;
     atomic_bool connected;
+    atomic_bool subscribed;
+    atomic_uint unsubscribed; /* answers to UNSUBSCRIBE */
+    uint32_t expiry_seconds;
     atomic_bool trying; /* an attempt is under way */
     atomic_bool busy;   /* an attempt is under way, or the connection stands */
     int64_t next_ms;    /* when the next attempt may start */
@@ -35,6 +42,44 @@ static void tell(struct mqtt *m, bool connected, const char *reason)
 {
     if (m->handler.state != NULL)
         m->handler.state(m->handler.arg, connected, reason == NULL ? "" : reason);
+}
+
+int64_t mqtt_arrival(const char *text, size_t len, int64_t now_ms)
+{
+    int64_t ms = 0;
+
+    if (len == 0 || len > 16)
+        return -1;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        ms = ms * 10 + (text[i] - '0');
+    }
+    return ms > 0 && ms <= now_ms + AHEAD_MAX_MS ? ms : -1;
+}
+
+static bool is_arrival(const MQTTProperty *p)
+{
+    return p->identifier == MQTTPROPERTY_CODE_USER_PROPERTY &&
+           p->value.data.len == (int)strlen(MQTT_ARRIVAL_PROPERTY) &&
+           memcmp(p->value.data.data, MQTT_ARRIVAL_PROPERTY, strlen(MQTT_ARRIVAL_PROPERTY)) == 0;
+}
+
+/* The arrival that a message states once, or -1. */
+static int64_t stated_arrival(const MQTTProperties *properties)
+{
+    const MQTTProperty *found = NULL;
+
+    for (int i = 0; i < properties->count; i++) {
+        if (!is_arrival(&properties->array[i]))
+            continue;
+        if (found != NULL)
+            return -1;
+        found = &properties->array[i];
+    }
+    return found == NULL ? -1
+                         : mqtt_arrival(found->value.value.data, (size_t)found->value.value.len,
+                                        clock_utc_ms());
 }
 
 static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *message)
@@ -49,7 +94,8 @@ static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *
     }
     if (m->handler.message != NULL)
         m->handler.message(m->handler.arg, copy != NULL ? copy : topic, message->payload,
-                           (size_t)message->payloadlen);
+                           (size_t)message->payloadlen,
+                           m->v5 ? stated_arrival(&message->properties) : -1);
     free(copy);
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
@@ -58,7 +104,7 @@ static int on_message(void *arg, char *topic, int topic_len, MQTTAsync_message *
 
 static void fell(struct mqtt *m, const char *reason)
 {
-    m->connected = false;
+    m->connected = m->subscribed = false;
     tell(m, false, reason);
     m->busy = false;
 }
@@ -73,6 +119,15 @@ static void on_disconnected(void *arg, MQTTProperties *properties, enum MQTTReas
 {
     (void)properties;
     tell(arg, false, MQTTReasonCode_toString(code));
+}
+
+static int count_filters(const char *const *filters)
+{
+    int n = 0;
+
+    while (n < MQTT_FILTERS_MAX && filters[n] != NULL)
+        n++;
+    return n;
 }
 
 static void subscribe_failed(struct mqtt *m, const char *why)
@@ -93,20 +148,36 @@ static void on_subscribe_failure5(void *arg, MQTTAsync_failureData5 *data)
     subscribe_failed(arg, MQTTReasonCode_toString(data->reasonCode));
 }
 
-static void on_subscribed(void *arg)
+static void on_subscribed(struct mqtt *m)
 {
-    tell(arg, true, "");
+    m->subscribed = true;
+    tell(m, true, "");
 }
 
+/* The broker answers for each filter; paho takes the refusal of one among several for success. */
 static void on_subscribe_success(void *arg, MQTTAsync_successData *data)
 {
-    (void)data;
+    const struct mqtt *m = arg;
+    int n = count_filters(m->filters);
+
+    for (int i = 0; n > 1 && i < n; i++)
+        if (data->alt.qosList[i] >= 0x80) {
+            subscribe_failed(arg, m->filters[i]);
+            return;
+        }
     on_subscribed(arg);
 }
 
 static void on_subscribe_success5(void *arg, MQTTAsync_successData5 *data)
 {
-    (void)data;
+    const struct mqtt *m = arg;
+    int n = count_filters(m->filters);
+
+    for (int i = 0; n > 1 && i < n && i < data->alt.sub.reasonCodeCount; i++)
+        if (data->alt.sub.reasonCodes[i] >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+            subscribe_failed(arg, MQTTReasonCode_toString(data->alt.sub.reasonCodes[i]));
+            return;
+        }
     on_subscribed(arg);
 }
 
@@ -114,10 +185,10 @@ static void subscribe(struct mqtt *m)
 {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     int qos[MQTT_FILTERS_MAX];
-    int n = 0;
+    int n = count_filters(m->filters);
 
-    for (; n < (int)(sizeof qos / sizeof qos[0]) && m->filters[n] != NULL; n++)
-        qos[n] = 1;
+    for (int i = 0; i < n; i++)
+        qos[i] = 1;
     options.context = m;
     if (m->v5) {
         options.onSuccess5 = on_subscribe_success5;
@@ -142,7 +213,7 @@ static void on_connected(void *arg, char *cause)
     if (m->filters != NULL)
         subscribe(m);
     else
-        tell(m, true, "");
+        on_subscribed(m);
 }
 
 /* paho calls this for a connection that stood, too, when it falls: on_lost has told that. */
@@ -199,6 +270,7 @@ struct mqtt *mqtt_new(const struct mqtt_conf *conf,
     m->filters = filters;
     m->persistent = persistent;
     m->v5 = strcmp(conf->protocol, "5") == 0;
+    m->expiry_seconds = persistent ? 0xFFFFFFFFU : 0;
     m->backoff_ms = BACKOFF_FIRST_MS;
     options.MQTTVersion = m->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     options.maxBufferedMessages = QUEUE_MAX;
@@ -219,7 +291,7 @@ struct mqtt *mqtt_new(const struct mqtt_conf *conf,
 static void add_properties(const struct mqtt *m, MQTTProperties *properties)
 {
     MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
-                           .value.integer4 = m->persistent ? 0xFFFFFFFFU : 0};
+                           .value.integer4 = m->expiry_seconds};
     MQTTProperty packet = {.identifier = MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE,
                            .value.integer4 = PACKET_MAX};
 
@@ -267,7 +339,9 @@ static int start(struct mqtt *m)
 
 void mqtt_step(struct mqtt *m, int64_t now_ms)
 {
-    if (m->busy || now_ms < m->next_ms)
+    if (m->held && m->connected)
+        mqtt_hold(m, true); /* an attempt was under way, or the last disconnect failed */
+    if (m->held || m->busy || now_ms < m->next_ms)
         return;
     m->busy = m->trying = true;
     m->next_ms = now_ms + m->backoff_ms;
@@ -276,23 +350,76 @@ void mqtt_step(struct mqtt *m, int64_t now_ms)
         refused(m, "the connection could not be started");
 }
 
+void mqtt_hold(struct mqtt *m, bool hold)
+{
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+
+    m->held = hold;
+    if (hold && m->connected && MQTTAsync_disconnect(m->client, &options) == 0)
+        fell(m, "held back");
+}
+
 bool mqtt_connected(const struct mqtt *m)
 {
     return m->connected;
 }
 
-int mqtt_publish(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+void mqtt_expire(struct mqtt *m, uint32_t seconds)
 {
-    MQTTAsync_message message = MQTTAsync_message_initializer;
+    m->expiry_seconds = seconds;
+}
 
+bool mqtt_subscribed(const struct mqtt *m)
+{
+    return m->subscribed;
+}
+
+static void on_unsubscribe_success(void *arg, MQTTAsync_successData *data)
+{
+    struct mqtt *m = arg;
+
+    (void)data;
+    m->unsubscribed++;
+}
+
+static void on_unsubscribe_success5(void *arg, MQTTAsync_successData5 *data)
+{
+    struct mqtt *m = arg;
+
+    (void)data;
+    m->unsubscribed++;
+}
+
+int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, int timeout_ms)
+{
+    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    unsigned before = m->unsubscribed;
+    int n = count_filters(filters);
+
+    options.context = m;
+    if (m->v5)
+        options.onSuccess5 = on_unsubscribe_success5;
+    else
+        options.onSuccess = on_unsubscribe_success;
+    if (n == 0)
+        return 0;
+    if (!m->connected ||
+        MQTTAsync_unsubscribeMany(m->client, n, (char *const *)filters, &options) != 0)
+        return -ENOTCONN;
+    for (int waited = 0; waited < timeout_ms && m->unsubscribed == before && m->connected;
+         waited += 10)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    return m->unsubscribed != before ? 0 : m->connected ? -ETIMEDOUT : -ENOTCONN;
+}
+
+static int send_message(struct mqtt *m,
+                        const char *topic,
+                        const MQTTAsync_message *message,
+                        MQTTAsync_responseOptions *response)
+{
     if (!m->connected)
         return -ENOTCONN;
-    message.payload = (void *)payload;
-    message.payloadlen = (int)len;
-    message.qos = qos;
-    message.retained = retain;
-    switch (MQTTAsync_sendMessage(m->client, topic, &message, NULL)) {
+    switch (MQTTAsync_sendMessage(m->client, topic, message, response)) {
     case MQTTASYNC_SUCCESS:
         return 0;
     case MQTTASYNC_DISCONNECTED:
@@ -300,6 +427,62 @@ int mqtt_publish(
     default:
         return -EAGAIN;
     }
+}
+
+int mqtt_publish(
+    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+{
+    MQTTAsync_message message = MQTTAsync_message_initializer;
+
+    message.payload = (void *)payload;
+    message.payloadlen = (int)len;
+    message.qos = qos;
+    message.retained = retain;
+    return send_message(m, topic, &message, NULL);
+}
+
+/* Codes below 128; paho 1.3.12 tells none of them apart, so not 16 either: no subscriber. */
+static void on_acknowledged(void *arg, MQTTAsync_successData5 *data)
+{
+    struct mqtt *m = arg;
+
+    (void)data;
+    m->handler.acknowledged(m->handler.arg, NULL);
+}
+
+static void on_not_acknowledged(void *arg, MQTTAsync_failureData5 *data)
+{
+    struct mqtt *m = arg;
+
+    m->handler.acknowledged(m->handler.arg, data->reasonCode != MQTTREASONCODE_SUCCESS
+                                                ? MQTTReasonCode_toString(data->reasonCode)
+                                            : data->message != NULL ? data->message
+                                                                    : "not delivered");
+}
+
+int mqtt_replay(
+    struct mqtt *m, const char *topic, const void *payload, size_t len, int64_t arrival_ms)
+{
+    MQTTAsync_message message = MQTTAsync_message_initializer;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    char name[] = MQTT_ARRIVAL_PROPERTY, text[24];
+    MQTTProperty arrival = {.identifier = MQTTPROPERTY_CODE_USER_PROPERTY};
+    int rc;
+
+    snprintf(text, sizeof text, "%lld", (long long)arrival_ms);
+    arrival.value.data = (MQTTLenString){(int)strlen(name), name};
+    arrival.value.value = (MQTTLenString){(int)strlen(text), text};
+    message.payload = (void *)payload;
+    message.payloadlen = (int)len;
+    message.qos = 1;
+    response.context = m;
+    response.onSuccess5 = on_acknowledged;
+    response.onFailure5 = on_not_acknowledged;
+    if (MQTTProperties_add(&message.properties, &arrival) != 0)
+        return -ENOMEM;
+    rc = send_message(m, topic, &message, &response);
+    MQTTProperties_free(&message.properties);
+    return rc;
 }
 
 void mqtt_free(struct mqtt *m, int timeout_ms)

@@ -19,13 +19,22 @@ struct mqtt_conf {
 
 #define MQTT_FILTERS_MAX 64
 
+/** User property of MQTT 5 that states a payload's first arrival: ms since 1970 UTC, in decimal. */
+#define MQTT_ARRIVAL_PROPERTY "zaehlwerk-arrival"
+
 /** The calls that paho makes, from its own threads. Any may be NULL. */
 struct mqtt_handler {
     /**
      * One message arrived. With QoS 1 it is acknowledged to the broker when this returns, so what
      * must not be lost is safe before that. The views live until the return.
+     * arrival_ms: the first arrival that the message states, or -1.
      */
-    void (*message)(void *arg, const char *topic, const void *payload, size_t len);
+    void (*message)(
+        void *arg, const char *topic, const void *payload, size_t len, int64_t arrival_ms);
+
+    /** The broker has acknowledged a message of mqtt_replay; refused: NULL, or why it did not take
+     * it. */
+    void (*acknowledged)(void *arg, const char *refused);
 
     /** The connection came (true) or went (false); reason is "" or paho's words. */
     void (*state)(void *arg, bool connected, const char *reason);
@@ -54,6 +63,9 @@ struct mqtt *mqtt_new(const struct mqtt_conf *conf,
  */
 void mqtt_step(struct mqtt *m, int64_t now_ms);
 
+/** While held the client stays away from the broker, which keeps its session and queues. */
+void mqtt_hold(struct mqtt *m, bool hold);
+
 bool mqtt_connected(const struct mqtt *m);
 
 /**
@@ -63,6 +75,36 @@ bool mqtt_connected(const struct mqtt *m);
 int mqtt_publish(
     struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
     __attribute__((warn_unused_result));
+
+/** Let the session of a persistent client end so many seconds after the connection (MQTT 5 only;
+ * before the first mqtt_step). */
+void mqtt_expire(struct mqtt *m, uint32_t seconds);
+
+/** True while connected and, if there are filters, subscribed. */
+bool mqtt_subscribed(const struct mqtt *m);
+
+/**
+ * End subscriptions of the session, whether it has them or not, at most MQTT_FILTERS_MAX. Waits for
+ * the broker's answer. Returns 0; -ENOTCONN; -ETIMEDOUT.
+ */
+int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, int timeout_ms)
+    __attribute__((warn_unused_result));
+
+/**
+ * As mqtt_publish with QoS 1, over MQTT 5, stating the payload's first arrival; its acknowledgement
+ * comes by the handler. Also -ENOMEM.
+ */
+int mqtt_replay(struct mqtt *m,
+                const char *topic,
+                const void *payload,
+                size_t len,
+                int64_t arrival_ms) __attribute__((warn_unused_result));
+
+/**
+ * The arrival that text states, ms since 1970 UTC, or -1: digits alone, after 1970 and no more than
+ * 10 minutes after now_ms.
+ */
+int64_t mqtt_arrival(const char *text, size_t len, int64_t now_ms);
 
 /** Disconnect within timeout_ms (letting what is queued go out) and free; NULL is fine. */
 void mqtt_free(struct mqtt *m, int timeout_ms);

@@ -36,15 +36,17 @@ struct quantity {
 #define METER_ID_CHARS 16
 #define NUMBER_CHARS   32
 #define NAME_CHARS     64
+#define SUSPECT_CHARS  31
 
 struct reading {
-    char meter[METER_ID_CHARS + 1]; /* system title as 16 hex digits, or a hash: see decode.h */
-    int64_t counter;                /* invocation counter; -1 for an unencrypted telegram */
-    bool has_time;                  /* the meter's clock is valid */
-    int64_t time;                   /* the meter's clock, seconds since 1970 UTC */
-    uint8_t clock_status;           /* as sent; FF when there is no clock */
-    char number[NUMBER_CHARS + 1];  /* the number printed on the meter, or "" */
-    char name[NAME_CHARS + 1];      /* from the keys file, or "" */
+    char meter[METER_ID_CHARS + 1];  /* system title as 16 hex digits, or a hash: see decode.h */
+    int64_t counter;                 /* invocation counter; -1 for an unencrypted telegram */
+    bool has_time;                   /* the meter's clock is valid */
+    int64_t time;                    /* the meter's clock, seconds since 1970 UTC */
+    uint8_t clock_status;            /* as sent; FF when there is no clock */
+    char number[NUMBER_CHARS + 1];   /* the number printed on the meter, or "" */
+    char name[NAME_CHARS + 1];       /* from the keys file, or "" */
+    char suspect[SUSPECT_CHARS + 1]; /* why it is kept out of live values and totals, or "" */
     struct quantity values[FIELD_COUNT];
 };
 

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include <errno.h>
+#include <gcrypt.h>
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { RANGES_MAX = 65536 };
 /* How a member stands in the map. */
 enum form {
     ORIGIN,  /* bin, 16 octets */
+    DIGEST,  /* bin, 32 octets; left out when it is all zero */
     U64,     /* uint */
     U32,     /* uint */
     I64,     /* int */
@@ -30,28 +32,34 @@ struct member {
     const char *key;
     enum form form;
     size_t offset;
-    size_t size; /* TEXT: the array's size */
+    size_t size;   /* TEXT: the array's size */
+    bool optional; /* came with a later program: all zero when it is missing */
 };
 
 #define MEMBER(key, form, m)                                                                       \
     {                                                                                              \
-        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m)                     \
+        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m), false              \
+    }
+#define OPTIONAL(key, form, m)                                                                     \
+    {                                                                                              \
+        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m), true               \
     }
 
 #define DELIVERY                                                                                   \
     MEMBER("origin", ORIGIN, origin), MEMBER("seq", U64, seq), MEMBER("index", U32, index),        \
         MEMBER("attempt", U32, attempt), MEMBER("arrival", I64, arrival_ms),                       \
-        MEMBER("streams", TEXT, streams), MEMBER("topic", TEXT, topic)
+        MEMBER("streams", TEXT, streams), MEMBER("topic", TEXT, topic),                            \
+        OPTIONAL("replays", DIGEST, replays)
 
 #define READING                                                                                    \
     MEMBER("meter", TEXT, reading.meter), MEMBER("counter", I64, reading.counter),                 \
         MEMBER("time", TIME, reading.time), MEMBER("clock_status", U8, reading.clock_status),      \
         MEMBER("number", TEXT, reading.number), MEMBER("name", TEXT, reading.name),                \
-        MEMBER("values", VALUES, reading.values)
+        OPTIONAL("suspect", TEXT, reading.suspect), MEMBER("values", VALUES, reading.values)
 
 #define END                                                                                        \
     {                                                                                              \
-        NULL, U64, 0, 0                                                                            \
+        NULL, U64, 0, 0, false                                                                     \
     }
 
 static const struct member telegram[] = {
@@ -60,6 +68,7 @@ static const struct member telegram[] = {
     MEMBER("detail", TEXT, detail),
     MEMBER("apdu", BIN, apdu),
     MEMBER("octets", BIN, octets),
+    OPTIONAL("clock", U8, clock),
     END,
 };
 static const struct member reading[] = {DELIVERY, READING, END};
@@ -77,7 +86,8 @@ static const struct member reject[] = {
 static const struct member ack[] = {
     MEMBER("origin", ORIGIN, origin),
     MEMBER("stream", TEXT, stream),
-    {"ranges", RANGES, offsetof(struct record, ranges), 0},
+    OPTIONAL("reject", U8, reject),
+    {"ranges", RANGES, offsetof(struct record, ranges), 0, false},
     END,
 };
 
@@ -142,6 +152,8 @@ static int pack_member(msgpack_packer *p, const struct record *r, const struct m
     switch (m->form) {
     case ORIGIN:
         return msgpack_pack_bin_with_body(p, at, ORIGIN_OCTETS);
+    case DIGEST:
+        return msgpack_pack_bin_with_body(p, at, DIGEST_OCTETS);
     case U64:
         return msgpack_pack_uint64(p, *(const uint64_t *)at);
     case U32:
@@ -167,6 +179,11 @@ static int pack_member(msgpack_packer *p, const struct record *r, const struct m
     return -1;
 }
 
+static bool is_left_out(const struct record *r, const struct member *m)
+{
+    return m->form == DIGEST && !record_is_replay(r);
+}
+
 int record_pack(const struct record *r, struct buf *out)
 {
     size_t before = out->len, n = 2;
@@ -174,7 +191,7 @@ int record_pack(const struct record *r, struct buf *out)
     int rc;
 
     for (const struct member *m = types[r->type].members; m->key != NULL; m++)
-        n++;
+        n += !is_left_out(r, m);
     msgpack_packer_init(&p, out, write_buf);
     rc = msgpack_pack_map(&p, n);
     rc |= pack_text(&p, "v");
@@ -182,6 +199,8 @@ int record_pack(const struct record *r, struct buf *out)
     rc |= pack_text(&p, "type");
     rc |= pack_text(&p, types[r->type].name);
     for (const struct member *m = types[r->type].members; m->key != NULL; m++) {
+        if (is_left_out(r, m))
+            continue;
         rc |= pack_text(&p, m->key);
         rc |= pack_member(&p, r, m);
     }
@@ -296,6 +315,11 @@ get_member(const msgpack_object *o, struct record *r, const struct member *m, ms
         if (ok)
             memcpy(at, o->via.bin.ptr, ORIGIN_OCTETS);
         return ok;
+    case DIGEST:
+        ok = o->type == MSGPACK_OBJECT_BIN && o->via.bin.size == DIGEST_OCTETS;
+        if (ok)
+            memcpy(at, o->via.bin.ptr, DIGEST_OCTETS);
+        return ok;
     case U64:
         return get_uint(o, UINT64_MAX, at);
     case U32:
@@ -363,7 +387,7 @@ static int from_map(const msgpack_object *map, struct record *r, msgpack_zone *z
     for (const struct member *m = types[t].members; m->key != NULL; m++) {
         const msgpack_object *value = find(map, m->key);
 
-        if (value == NULL || !get_member(value, r, m, zone))
+        if (value == NULL ? !m->optional : !get_member(value, r, m, zone))
             return -EPROTO;
     }
     return 0;
@@ -399,16 +423,14 @@ void record_memory_free(struct record_memory *memory)
     memory->unpacked = NULL;
 }
 
-bool record_wants(const struct record *r, const char *stream)
+void record_digest(const void *octets, size_t len, uint8_t digest[DIGEST_OCTETS])
 {
-    size_t len = strlen(stream);
+    gcry_md_hash_buffer(GCRY_MD_SHA256, digest, octets, len);
+}
 
-    for (const char *p = r->streams; *p != '\0';) {
-        size_t n = strcspn(p, ",");
+bool record_is_replay(const struct record *r)
+{
+    static const uint8_t none[DIGEST_OCTETS];
 
-        if (n == len && memcmp(p, stream, len) == 0)
-            return true;
-        p += n + (p[n] == ',');
-    }
-    return false;
+    return memcmp(r->replays, none, sizeof none) != 0;
 }

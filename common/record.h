@@ -16,6 +16,7 @@
 #define TOPIC_CHARS   255
 #define DETAIL_CHARS  127
 #define STREAMS_CHARS 127
+#define DIGEST_OCTETS 32
 
 enum record_type {
     RECORD_TELEGRAM,  /* mqtt-ingest -> decryptor */
@@ -47,9 +48,11 @@ struct record {
     uint64_t seq;
     uint32_t index;
     uint32_t attempt;
-    int64_t arrival_ms;              /* UTC */
+    int64_t arrival_ms; /* UTC */
+    uint8_t clock;      /* telegram: 1 when the arrival's clock was known to be right */
     char streams[STREAMS_CHARS + 1]; /* "history,debounced": the durable streams that must ack */
     char topic[TOPIC_CHARS + 1];     /* MQTT topic it arrived on, cut at 255 octets */
+    uint8_t replays[DIGEST_OCTETS];  /* key of the reject that was sent through again, or zeros */
 
     enum verdict verdict;          /* telegram, reject */
     char detail[DETAIL_CHARS + 1]; /* telegram, reject */
@@ -60,6 +63,7 @@ struct record {
     int64_t window;         /* debounced: start of the window, seconds since 1970 UTC */
 
     char stream[STREAMS_CHARS + 1]; /* ack: the one stream */
+    uint8_t reject;                 /* ack: 1 when a reject was committed in place of rows */
     const struct ack_range *ranges; /* ack */
     size_t range_count;
 };
@@ -95,7 +99,10 @@ static inline int64_t record_time(const struct record *r)
     return r->reading.has_time ? r->reading.time : r->arrival_ms / 1000;
 }
 
-/** True when the comma-separated streams of a record name this one. */
-bool record_wants(const struct record *r, const char *stream);
+/** SHA-256 of octets: the key of the reject that holds them. */
+void record_digest(const void *octets, size_t len, uint8_t digest[DIGEST_OCTETS]);
+
+/** True when its payload was a reject, sent through again. */
+bool record_is_replay(const struct record *r);
 
 #endif

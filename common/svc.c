@@ -2,6 +2,8 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <gcrypt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -105,6 +107,7 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
         rc = info->check(self);
     if (rc != 0)
         return rc;
+    (void)gcry_check_version(NULL); /* initialises it */
     if (only_check) {
         printf("%s: the settings are sound\n", info->name);
         exit(EX_OK);
@@ -242,6 +245,13 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     return -1;
 }
 
+bool svc_signalled(struct svc *svc, int wait_ms)
+{
+    struct pollfd signals = {.fd = svc->signals, .events = POLLIN};
+
+    return poll(&signals, 1, wait_ms) > 0;
+}
+
 int svc_run(struct svc *svc)
 {
     zmq_pollitem_t item = {.fd = svc->signals, .events = ZMQ_POLLIN};
@@ -294,12 +304,16 @@ void svc_close(struct svc *svc, void *self)
 
 int svc_exit(const struct svc_info *info, int rc)
 {
-    int status = rc == 0 ? EX_OK : rc == -EINVAL ? EX_CONFIG : EX_SOFTWARE;
+    int status = rc == 0 || rc == -EINTR ? EX_OK
+                 : rc == -EINVAL         ? EX_CONFIG
+                 : rc == -EBUSY          ? EX_UNAVAILABLE
+                 : rc == -EAGAIN         ? EX_TEMPFAIL
+                                         : EX_SOFTWARE;
 
     (void)info;
-    if (rc == 0)
+    if (status == EX_OK)
         log_info("stop", LOG_I("status", status));
-    else if (rc != -EINVAL) /* a wrong setting has its line */
+    else if (status == EX_SOFTWARE) /* the others have their line */
         log_error("stop", LOG_S("reason", strerror(-rc)), LOG_I("status", status));
     return status;
 }

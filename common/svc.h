@@ -90,14 +90,20 @@ void svc_state(struct svc *svc, const char *name, bool up, const char *why);
  */
 int svc_run(struct svc *svc);
 
+/** Before svc_run: wait so long, or until a signal has come that will end it; true then. */
+bool svc_signalled(struct svc *svc, int wait_ms);
+
 /** End the run from inside the loop: verdict 0 or a negative errno. */
 void svc_end(struct svc *svc, int verdict);
 
 /** Close what svc_start opened and free self's settings; takes a half-started svc. */
 void svc_close(struct svc *svc, void *self);
 
-/** The exit status of a result: 0, 78 (EX_CONFIG) for -EINVAL, else 70 (EX_SOFTWARE); logs the
- * stop. */
+/**
+ * The exit status of a result: 0 (also for -EINTR: ended by a signal before the run), 78
+ * (EX_CONFIG) for -EINVAL, 69 (EX_UNAVAILABLE) for -EBUSY, 75 (EX_TEMPFAIL) for -EAGAIN, all three
+ * logged already; else 70 (EX_SOFTWARE). Logs the stop.
+ */
 int svc_exit(const struct svc_info *info, int rc);
 
 /** Add to a counter, set a gauge: metrics of info->metrics by place. */

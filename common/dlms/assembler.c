@@ -16,11 +16,11 @@ static enum link_result (*const layers[])(const uint8_t *, size_t, struct link_f
 enum { LAYERS = sizeof layers / sizeof layers[0], OCTETS_MAX = 4 * APDU_MAX };
 
 struct assembler {
-    struct buf stream;    /* octets not yet known to be a frame */
-    int64_t stream_since; /* arrival of its first octet */
-    struct buf octets;    /* link frames of the telegram under way; empty: none */
+    struct buf stream;           /* octets not yet known to be a frame */
+    struct arrival stream_since; /* of its first octet */
+    struct buf octets;           /* link frames of the telegram under way; empty: none */
     struct buf apdu;
-    int64_t since;        /* arrival of the telegram's first frame */
+    struct arrival since; /* of the telegram's first frame */
     enum verdict verdict; /* VERDICT_OK until a cause to reject it is known */
     const char *detail;
     unsigned fragments;
@@ -50,6 +50,13 @@ void assembler_free(struct assembler *a)
 size_t assembler_pending(const struct assembler *a)
 {
     return a->stream.len + a->octets.len;
+}
+
+struct arrival assembler_since(const struct assembler *a)
+{
+    if (a->octets.len == 0 || (a->stream.len > 0 && a->stream_since.seq < a->since.seq))
+        return a->stream_since;
+    return a->since;
 }
 
 static void spoil(struct assembler *a, enum verdict v, const char *detail)
@@ -86,7 +93,7 @@ static void give_up(struct assembler *a, const struct outlet *out)
     finish(a, out);
 }
 
-static void begin(struct assembler *a, int64_t since)
+static void begin(struct assembler *a, struct arrival since)
 {
     a->since = since;
     a->verdict = VERDICT_OK;
@@ -109,7 +116,7 @@ append(struct assembler *a, const uint8_t *octets, size_t len, const struct link
 static void take_frame(struct assembler *a,
                        const uint8_t *octets,
                        const struct link_frame *f,
-                       int64_t since,
+                       struct arrival since,
                        const struct outlet *out)
 {
     bool under_way = a->octets.len > 0;
@@ -153,7 +160,7 @@ static void take_damaged(struct assembler *a,
                          size_t len,
                          enum verdict v,
                          const char *detail,
-                         int64_t since,
+                         struct arrival since,
                          const struct outlet *out)
 {
     uint8_t ci = len > 6 ? octets[6] : 0x0F;
@@ -217,8 +224,11 @@ static enum verdict diagnose(const uint8_t *octets, size_t span, const char **de
  * Octets of which it is now certain that no sound frame begins in them. Damaged frames are told by
  * what stands at their start; what stands before the first is noise.
  */
-static void take_wreck(
-    struct assembler *a, const uint8_t *octets, size_t len, int64_t since, const struct outlet *out)
+static void take_wreck(struct assembler *a,
+                       const uint8_t *octets,
+                       size_t len,
+                       struct arrival since,
+                       const struct outlet *out)
 {
     size_t at = find_start(octets, len);
 
@@ -249,7 +259,7 @@ static enum link_result check_any(const uint8_t *octets, size_t len, struct link
 }
 
 /* Take every sound frame out of the stream; keep only a tail that may still become one. */
-static void scan(struct assembler *a, bool ended, int64_t now_ms, const struct outlet *out)
+static void scan(struct assembler *a, bool ended, struct arrival now, const struct outlet *out)
 {
     const uint8_t *p = a->stream.data;
     size_t len = a->stream.len, done = 0, keep = len;
@@ -260,7 +270,7 @@ static void scan(struct assembler *a, bool ended, int64_t now_ms, const struct o
 
         if (r == LINK_FRAME) {
             take_wreck(a, p + done, at - done, a->stream_since, out);
-            take_frame(a, p + at, &f, at == 0 ? a->stream_since : now_ms, out);
+            take_frame(a, p + at, &f, at == 0 ? a->stream_since : now, out);
             at += f.size;
             done = at;
             keep = len;
@@ -274,14 +284,14 @@ static void scan(struct assembler *a, bool ended, int64_t now_ms, const struct o
         keep = len;
     take_wreck(a, p + done, keep - done, a->stream_since, out);
     if (keep > 0)
-        a->stream_since = now_ms;
+        a->stream_since = now;
     buf_drop(&a->stream, keep);
 }
 
 int assembler_feed(struct assembler *a,
                    const uint8_t *octets,
                    size_t len,
-                   int64_t arrival_ms,
+                   struct arrival arrival,
                    assembler_emit *emit,
                    void *arg)
 {
@@ -297,10 +307,10 @@ int assembler_feed(struct assembler *a,
     if (len == 0)
         return 0;
     if (a->stream.len == 0)
-        a->stream_since = arrival_ms;
+        a->stream_since = arrival;
     if (buf_add(&a->stream, octets, len) != 0)
         return -ENOMEM;
-    scan(a, false, arrival_ms, &out);
+    scan(a, false, arrival, &out);
     return 0;
 }
 
@@ -308,9 +318,9 @@ void assembler_expire(struct assembler *a, int64_t before_ms, assembler_emit *em
 {
     const struct outlet out = {emit, arg};
 
-    if (a->stream.len > 0 && a->stream_since < before_ms)
+    if (a->stream.len > 0 && a->stream_since.ms < before_ms)
         scan(a, true, a->stream_since, &out);
-    if (a->octets.len > 0 && a->since < before_ms && a->stream.len == 0)
+    if (a->octets.len > 0 && a->since.ms < before_ms && a->stream.len == 0)
         give_up(a, &out);
 }
 

@@ -19,6 +19,12 @@ struct telegram_octets {
     size_t octets_len;
 };
 
+/** When octets came, by any clock, and a number that the caller knows them by. */
+struct arrival {
+    int64_t ms;
+    uint64_t seq;
+};
+
 typedef void assembler_emit(void *arg, const struct telegram_octets *t);
 
 /**
@@ -37,13 +43,13 @@ struct assembler *assembler_new(void);
 void assembler_free(struct assembler *a);
 
 /**
- * Take one payload that arrived at arrival_ms (any clock, never running backwards on purpose).
+ * Take one payload.
  * Returns 0, or -ENOMEM with the payload not taken.
  */
 int assembler_feed(struct assembler *a,
                    const uint8_t *octets,
                    size_t len,
-                   int64_t arrival_ms,
+                   struct arrival arrival,
                    assembler_emit *emit,
                    void *arg) __attribute__((warn_unused_result));
 
@@ -55,5 +61,8 @@ void assembler_flush(struct assembler *a, assembler_emit *emit, void *arg);
 
 /** Octets that wait for the rest of their telegram. */
 size_t assembler_pending(const struct assembler *a);
+
+/** Arrival of the oldest of them. */
+struct arrival assembler_since(const struct assembler *a);
 
 #endif

@@ -26,6 +26,10 @@ static const struct {
     [VERDICT_UNKNOWN_LAYOUT] = {"unknown-layout",
                                 "decrypted, but its contents are not of a known form"},
     [VERDICT_NOT_A_FRAME] = {"not-a-frame", "nothing here begins like a meter's frame"},
+    [VERDICT_IMPLAUSIBLE] = {"implausible",
+                             "decoded, but no meter can have measured this: damaged or forged"},
+    [VERDICT_POISON] = {"poison",
+                        "every attempt to process it failed: it ends the program that tries"},
     [VERDICT_REFUSED] = {"refused", "the database refuses this row"},
 };
 

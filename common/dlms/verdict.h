@@ -17,6 +17,8 @@ enum verdict {
     VERDICT_TAG,         /* plausible plaintext, but the authentication tag does not hold */
     VERDICT_UNKNOWN_LAYOUT, /* sound, but nothing here that this program knows how to read */
     VERDICT_NOT_A_FRAME,    /* nothing that begins like a frame */
+    VERDICT_IMPLAUSIBLE,    /* decoded, but impossible */
+    VERDICT_POISON,         /* never acknowledged, though others were */
     VERDICT_REFUSED,        /* the database refuses the row for its data */
     VERDICT_COUNT
 };

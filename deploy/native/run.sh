@@ -109,7 +109,7 @@ else
     values='sensors/smartmeter/values/{meter}'
     broker="localhost:$port"
     common=(MQTT_HOST=127.0.0.1 "MQTT_PORT=$port" 'SMARTMETER_RAWDATA_MQTT_TOPIC=sensors/smartmeter/raw/+'
-        "SMARTMETER_VALUES_MQTT_TOPIC=$values" "SMARTMETER_KEYS_FILE=$VAR/demo-keys.csv" "DB_URL=sqlite:$data"
+        "SMARTMETER_VALUES_MQTT_TOPIC=$values" "SMARTMETER_KEYS_FILE=$VAR/demo-keys.csv" "DB_URL=sqlite:$data" "JOURNAL_PATH=$VAR/db/demo-ingest"
         HTTP_LISTEN=127.0.0.1:0) # any free port: each log names it
     PATH=$PATH:/usr/sbin # where mosquitto is
     fleet="--meters 4 --model mixed --seed 1 --keys $(printf %q "$VAR/demo-keys.csv")"
@@ -133,11 +133,11 @@ if [ ! -f server.env ]; then
     service meter-sim "$BIN/meter-sim $fleet --interval 5 --topic 'sensors/smartmeter/raw/{meter}'"
 fi
 base=("${settings[@]}")
-settings=("${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams")
+settings=("JOURNAL_PATH=$VAR/db/ingest" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer")
 service mqtt-ingest "$BIN/mqtt-ingest"
 settings=("${base[@]}" "TELEGRAMS_CONNECT=$ipc/telegrams" "STORE_BIND=$ipc/store-decryptor" "DEBOUNCE_BIND=$ipc/debounce" "READINGS_BIND=$ipc/readings")
 service decryptor "$BIN/decryptor"
-settings=("${base[@]}" "DEBOUNCE_CONNECT=$ipc/debounce" "STORE_BIND=$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-debouncer")
+settings=("${base[@]}" "DEBOUNCE_CONNECT=$ipc/debounce" "STORE_BIND=$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-debouncer" "ACKS_CONNECT=$ipc/acks-db-writer")
 service debouncer "$BIN/debouncer"
 settings=("${base[@]}" "STORE_CONNECT=$ipc/store-decryptor,$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-db-writer")
 service db-writer "$BIN/db-writer"

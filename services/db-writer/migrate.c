@@ -53,6 +53,18 @@ char *migration_sql(const struct migration *m, const char *table)
     return sql;
 }
 
+int store_readable(const struct store *s, int version, char why[STORE_WHY_CHARS])
+{
+    if (version == migration_latest(s->ops->name))
+        return 0;
+    snprintf(why, STORE_WHY_CHARS,
+             version == 0 ? "no tables of db-writer in it"
+             : version < migration_latest(s->ops->name)
+                 ? "its tables are older than this program: start the new db-writer first"
+                 : "its tables are newer than this program");
+    return -ENODATA;
+}
+
 static int apply(struct store *s,
                  const struct migration *m,
                  int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]),

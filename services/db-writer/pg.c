@@ -1,32 +1,29 @@
 /* The PostgreSQL store: batches as binary arrays, one transaction each, synchronous_commit on. */
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mysql.h"
-#include "names.h"
-#include "pg_arrays.h"
-#include "store.h"
+#include "pg.h"
 
 #define COLUMN_NAMES                                                                               \
-    "time, received_at, win, wout, meter, counter, pin, pout, u1, u2, u3, i1, i2, i3, pf"
+    "time, received_at, win, wout, meter, counter, pin, pout, u1, u2, u3, i1, i2, i3, pf, suspect"
 
 /* %1$s: the table's name. */
 static const char insert_readings[] = "INSERT INTO %1$s_compact (" COLUMN_NAMES ") "
                                       "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-                                      "$10, $11, $12, $13, $14, $15) "
+                                      "$10, $11, $12, $13, $14, $15, $16) "
                                       "ON CONFLICT (time, meter, counter) DO NOTHING";
 
 /* The prefilter keeps a replay from touching rows that stay as they are. */
 static const char insert_debounced[] =
     "INSERT INTO %1$sdebounced_compact AS d (" COLUMN_NAMES ", window_start) "
     "SELECT DISTINCT ON (u.window_start, u.meter) u.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, "
-    "$9, $10, $11, $12, $13, $14, $15, $16) AS u (" COLUMN_NAMES ", window_start) "
+    "$9, $10, $11, $12, $13, $14, $15, $16, $17) AS u (" COLUMN_NAMES ", window_start) "
     "WHERE NOT EXISTS (SELECT 1 FROM %1$sdebounced_compact o WHERE o.window_start = "
-    "u.window_start AND o.meter = u.meter AND o.suspect = 0 AND (o.time, o.counter) <= (u.time, "
-    "u.counter)) ORDER BY u.window_start, u.meter, u.time, u.counter "
+    "u.window_start AND o.meter = u.meter AND (o.suspect <> 0, o.time, o.counter) <= "
+    "(u.suspect <> 0, u.time, u.counter)) ORDER BY u.window_start, u.meter, u.suspect <> 0, "
+    "u.time, u.counter "
     "ON CONFLICT (window_start, meter) DO UPDATE SET time = excluded.time, received_at = "
     "excluded.received_at, win = excluded.win, wout = excluded.wout, counter = excluded.counter, "
     "pin = excluded.pin, pout = excluded.pout, u1 = excluded.u1, u2 = excluded.u2, u3 = "
@@ -35,230 +32,51 @@ static const char insert_debounced[] =
     "(d.suspect <> 0, d.time, d.counter)";
 
 static const char insert_reject[] =
-    "INSERT INTO rejects (digest, time, meter, topic, reason, detail, payload) VALUES ($1, "
-    "to_timestamp($2::float8 / 1000), nullif($3, ''), $4, $5, $6, $7) ON CONFLICT (digest) DO "
+    "INSERT INTO rejects (digest, time, meter, topic, reason, detail, payload, counter) VALUES "
+    "($1, "
+    "to_timestamp($2::float8 / 1000), nullif($3, ''), $4, $5, $6, $7, $8) ON CONFLICT (digest) DO "
     "NOTHING";
+
+static const char resolve_reject[] =
+    "UPDATE rejects SET resolved_at = now() WHERE digest = $1 AND resolved_at IS NULL";
 
 static const char find_meter[] =
     "WITH fresh AS (INSERT INTO meters (meter, number) VALUES ($1, $2) ON CONFLICT (meter) DO "
     "NOTHING RETURNING id) SELECT id FROM fresh UNION ALL SELECT id FROM meters WHERE meter = $1";
 
-struct pg_store {
-    struct store base;
-    PGconn *connection;
-    struct names *meters; /* of int32_t: their small keys */
-    struct pg_arrays arrays;
+/* Two writers that have the same reading must not both find none. */
+static const char lock_clockless[] =
+    "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' clockless'), $1)";
+
+/* $1 meter, $2 counter, $3 digest, $4 its time, $5 and $6 arrivals of the same reading, $7 arrival.
+ */
+static const char find_time[] =
+    "WITH found AS (SELECT time FROM %1$s_clockless WHERE meter = $1 AND counter = $2 AND digest = "
+    "$3 AND seen BETWEEN $5 AND $6 ORDER BY time LIMIT 1), fresh AS (INSERT INTO %1$s_clockless "
+    "(meter, counter, digest, time, seen) SELECT $1, $2, $3, t, $7 FROM generate_series($4, $4 + "
+    "86400) t WHERE NOT EXISTS (SELECT 1 FROM found) AND NOT EXISTS (SELECT 1 FROM %1$s_clockless "
+    "c "
+    "WHERE c.meter = $1 AND c.counter = $2 AND c.time = t) ORDER BY t LIMIT 1 RETURNING time) "
+    "SELECT time FROM found UNION ALL SELECT time FROM fresh";
+
+static const struct reject_dialect dialect = {
+    .time_ms = "(extract(epoch FROM time) * 1000)::bigint",
+    .resolved_ms = "(extract(epoch FROM resolved_at) * 1000)::bigint",
+    .instant_open = "to_timestamp(",
+    .instant_close = " / 1000.0)",
+    .hex_open = "encode(",
+    .hex_close = ", 'hex')",
+    .octets_open = "'\\x",
+    .octets_close = "'",
 };
 
-/* Connection */
-
-static void disconnect(struct pg_store *s)
+int pg_prepare_all(struct pg_store *s, char why[STORE_WHY_CHARS])
 {
-    PQfinish(s->connection);
-    s->connection = NULL;
-    names_free(s->meters); /* ids of another database, perhaps */
-    s->meters = NULL;
-}
+    int rc = pg_prepare(s, "readings", insert_readings, COL_WINDOW, why);
 
-static void explain(const char *message, char why[STORE_WHY_CHARS])
-{
-    snprintf(why, STORE_WHY_CHARS, "%.*s", (int)strcspn(message, "\n"), message);
-}
-
-/* Classes 22 (data exception) and 23 (constraint) are the row's fault; all else is the world's. */
-static int fail(struct pg_store *s, const PGresult *result, char why[STORE_WHY_CHARS])
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-    explain(PQresultErrorMessage(result), why);
-    if (*why == '\0')
-        explain(PQerrorMessage(s->connection), why);
-    return state != NULL && (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0)
-               ? -EINVAL
-               : -EAGAIN;
-}
-
-/* Take over a result: 0 and the number of rows it changed or returned, else as fail. */
-static int take(struct pg_store *s, PGresult *result, size_t *rows, char why[STORE_WHY_CHARS])
-{
-    ExecStatusType status = PQresultStatus(result);
-    int rc = 0;
-
-    if (status == PGRES_COMMAND_OK)
-        *rows += strtoul(PQcmdTuples(result), NULL, 10);
-    else if (status != PGRES_TUPLES_OK)
-        rc = fail(s, result, why);
-    PQclear(result);
-    return rc;
-}
-
-/* A statement that no row is to blame for. */
-static int run(struct store *base, const char *sql, char why[STORE_WHY_CHARS])
-{
-    struct pg_store *s = (struct pg_store *)base;
-    size_t ignored = 0;
-
-    return take(s, PQexec(s->connection, sql), &ignored, why) == 0 ? 0 : -EAGAIN;
-}
-
-static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
-{
-    const struct store_conf *c = s->base.conf;
-    char port[8];
-    const bool url = *c->url != '\0';
-    const char *names[] = {"application_name",
-                           "connect_timeout",
-                           "tcp_user_timeout",
-                           "client_encoding",
-                           "dbname",
-                           "host",
-                           "port",
-                           "user",
-                           "password",
-                           NULL};
-    const char *values[] = {"zaehlwerk db-writer",
-                            "5",
-                            "15000",
-                            "UTF8",
-                            url ? c->url : c->name,
-                            url ? NULL : c->host,
-                            url ? NULL : port,
-                            url || *c->user == '\0' ? NULL : c->user,
-                            url || *c->password == '\0' ? NULL : c->password,
-                            NULL};
-
-    snprintf(port, sizeof port, "%d", (int)c->port);
-    s->connection = PQconnectdbParams(names, values, 1);
-    if (PQstatus(s->connection) == CONNECTION_OK)
-        return 0;
-    explain(PQerrorMessage(s->connection), why);
-    if (mysql_greets(PQhost(s->connection), PQport(s->connection)))
-        return conf_wrong(*c->url != '\0' ? "DB_URL" : "DB_HOST",
-                          "a MariaDB or MySQL server answers there",
-                          "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
-                          "bring the old rows over");
-    return -EAGAIN;
-}
-
-/* CREATE SCHEMA IF NOT EXISTS asks for the right to create even when it exists: look first. */
-static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
-{
-    const char *const parameters[] = {s->base.conf->schema};
-    char sql[160];
-    PGresult *found = PQexecParams(s->connection, "SELECT 1 FROM pg_namespace WHERE nspname = $1",
-                                   1, NULL, parameters, NULL, NULL, 0);
-    bool exists = PQntuples(found) == 1;
-    size_t ignored = 0;
-    int rc = take(s, found, &ignored, why);
-
-    snprintf(sql, sizeof sql, "CREATE SCHEMA %s", s->base.conf->schema);
-    if (rc == 0 && !exists)
-        rc = run(&s->base, sql, why);
-    snprintf(sql, sizeof sql, "SET search_path = %s, public; SET synchronous_commit = on",
-             s->base.conf->schema);
-    return rc == 0 ? run(&s->base, sql, why) : rc;
-}
-
-/* Inside a transaction that holds the lock of all db-writers. */
-static int migrate(struct pg_store *s, char why[STORE_WHY_CHARS])
-{
-    PGresult *result;
-    int version = 0;
-    int rc =
-        run(&s->base,
-            "SELECT pg_advisory_xact_lock(hashtext('zaehlwerk ' || current_schema())); "
-            "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version integer PRIMARY KEY, applied "
-            "timestamptz NOT NULL DEFAULT now())",
-            why);
-    size_t ignored = 0;
-
-    if (rc != 0)
-        return rc;
-    result = PQexec(s->connection, "SELECT coalesce(max(version), 0) FROM zaehlwerk_schema");
-    if (PQntuples(result) == 1)
-        version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-    rc = take(s, result, &ignored, why);
-    return rc == 0 ? store_migrate(&s->base, version, run, why) : rc;
-}
-
-/* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
-static int check_table(struct pg_store *s, char why[STORE_WHY_CHARS])
-{
-    char sql[128];
-    PGresult *result;
-    bool missing;
-    size_t ignored = 0;
-    int rc;
-
-    snprintf(sql, sizeof sql, "SELECT to_regclass('%s_compact')", s->base.conf->table);
-    result = PQexec(s->connection, sql);
-    missing = PQntuples(result) == 1 && PQgetisnull(result, 0, 0);
-    rc = take(s, result, &ignored, why);
-    return rc == 0 && missing ? store_wrong_table(s->base.conf) : rc;
-}
-
-static int prepare(struct pg_store *s, const char *name, const char *text, int types, char *why)
-{
-    Oid oids[PG_COLUMNS];
-    char sql[2048];
-    size_t ignored = 0;
-
-    for (int i = 0; i < types; i++)
-        oids[i] = pg_arrays_type((enum pg_column)i);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(sql, sizeof sql, text, s->base.conf->table); /* one of the constants above */
-#pragma GCC diagnostic pop
-    return take(s, PQprepare(s->connection, name, sql, types, oids), &ignored, why);
-}
-
-static void ignore_notice(void *arg, const char *message)
-{
-    (void)arg;
-    (void)message;
-}
-
-static int pg_probe(struct store *base, char why[STORE_WHY_CHARS])
-{
-    struct pg_store *s = (struct pg_store *)base;
-    int rc;
-
-    disconnect(s);
-    rc = open_connection(s, why);
-    disconnect(s);
-    return rc;
-}
-
-static int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
-{
-    struct pg_store *s = (struct pg_store *)base;
-    int rc;
-
-    disconnect(s);
-    s->meters = names_new(sizeof(int32_t), NULL);
-    if (s->meters == NULL)
-        return -EAGAIN;
-    rc = open_connection(s, why);
-    if (s->connection != NULL)
-        PQsetNoticeProcessor(s->connection, ignore_notice, NULL);
     if (rc == 0)
-        rc = use_schema(s, why);
-    if (rc == 0)
-        rc = run(&s->base, "BEGIN", why);
-    if (rc == 0) {
-        rc = migrate(s, why);
-        if (rc == 0)
-            rc = check_table(s, why);
-        if (rc == 0)
-            rc = run(&s->base, "COMMIT", why);
-    }
-    if (rc == 0)
-        rc = prepare(s, "readings", insert_readings, COL_WINDOW, why);
-    if (rc == 0)
-        rc = prepare(s, "debounced", insert_debounced, PG_COLUMNS, why);
-    if (rc != 0)
-        disconnect(s);
-    return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
+        rc = pg_prepare(s, "debounced", insert_debounced, PG_COLUMNS, why);
+    return rc == 0 ? pg_prepare(s, "find_time", find_time, 0, why) : rc;
 }
 
 /* Writing */
@@ -278,7 +96,7 @@ static int meter_id(struct pg_store *s, const struct reading *r, int32_t *id, ch
         result = PQexecParams(s->connection, find_meter, 2, NULL, parameters, NULL, NULL, 0);
         if (PQntuples(result) > 0)
             *known = (int32_t)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-        rc = take(s, result, &ignored, why);
+        rc = pg_take(s, result, &ignored, why);
         if (rc != 0)
             return rc;
     }
@@ -288,7 +106,60 @@ static int meter_id(struct pg_store *s, const struct reading *r, int32_t *id, ch
     return *id != 0 ? 0 : -EAGAIN;
 }
 
-static int add_row(struct pg_store *s, const struct record *r, char *why)
+/* The time under which a reading of a meter without a clock stands, or shall stand from now on. */
+static int look_up_time(struct pg_store *s, const struct record *r, int64_t *time, char *why)
+{
+    struct store_identity id = store_identify(r);
+    int64_t numbers[7] = {0, id.counter, id.digest, id.time, id.since, id.until, r->arrival_ms};
+    char text[7][24];
+    const char *values[7];
+    size_t ignored = 0;
+    int32_t meter = 0;
+    PGresult *result;
+    int rc = meter_id(s, &r->reading, &meter, why);
+
+    numbers[0] = meter;
+    for (int i = 0; i < 7; i++) {
+        snprintf(text[i], sizeof text[i], "%lld", (long long)numbers[i]);
+        values[i] = text[i];
+    }
+    if (rc == 0)
+        rc = pg_take(s, PQexecParams(s->connection, lock_clockless, 1, NULL, values, NULL, NULL, 0),
+                     &ignored, why);
+    if (rc != 0)
+        return rc;
+    result = PQexecPrepared(s->connection, "find_time", 7, values, NULL, NULL, 0);
+    *time = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : id.time;
+    return pg_take(s, result, &ignored, why);
+}
+
+/* The time of each row. One of an earlier window has had its effect there. */
+static int find_times(struct pg_store *s,
+                      const struct record *const *rows,
+                      size_t n,
+                      char why[STORE_WHY_CHARS])
+{
+    int rc = 0;
+
+    if (n > s->times_room) {
+        free(s->times);
+        s->times = calloc(n, sizeof *s->times);
+        s->times_room = s->times == NULL ? 0 : n;
+    }
+    if (s->times == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        s->times[i] = record_time(rows[i]);
+        if (rows[i]->type == RECORD_REJECT || rows[i]->reading.has_time)
+            continue;
+        rc = look_up_time(s, rows[i], &s->times[i], why);
+        if (rows[i]->type == RECORD_DEBOUNCED && s->times[i] < rows[i]->window)
+            s->times[i] = STORE_NULL;
+    }
+    return rc;
+}
+
+static int add_row(struct pg_store *s, const struct record *r, int64_t time, char *why)
 {
     struct store_columns c;
     int32_t meter = 0;
@@ -301,7 +172,7 @@ static int add_row(struct pg_store *s, const struct record *r, char *why)
     rc = meter_id(s, &r->reading, &meter, why);
     if (rc == 0) {
         const int64_t values[PG_COLUMNS] = {
-            [COL_TIME] = pg_timestamp(record_time(r) * 1000),
+            [COL_TIME] = pg_timestamp(time * 1000),
             [COL_RECEIVED_AT] = pg_timestamp(r->arrival_ms),
             [COL_WIN] = c.win,
             [COL_WOUT] = c.wout,
@@ -316,6 +187,7 @@ static int add_row(struct pg_store *s, const struct record *r, char *why)
             [COL_I2] = c.i[1],
             [COL_I3] = c.i[2],
             [COL_PF] = c.pf,
+            [COL_SUSPECT] = c.suspect,
             [COL_WINDOW] = pg_timestamp(r->window * 1000),
         };
 
@@ -339,49 +211,75 @@ static int write_type(struct pg_store *s,
     int rc = 0;
 
     for (size_t i = 0; i < n; i++)
-        count += rows[i]->type == type;
+        count += rows[i]->type == type && s->times[i] != STORE_NULL;
     if (count == 0)
         return 0;
     rc = pg_arrays_begin(&s->arrays, count);
     for (size_t i = 0; i < n && rc == 0; i++)
-        if (rows[i]->type == type)
-            rc = add_row(s, rows[i], why);
+        if (rows[i]->type == type && s->times[i] != STORE_NULL)
+            rc = add_row(s, rows[i], s->times[i], why);
     if (rc != 0)
         return rc;
     pg_arrays_bind(&s->arrays, columns, values, lengths, formats);
-    return take(s,
-                PQexecPrepared(s->connection, type == RECORD_DEBOUNCED ? "debounced" : "readings",
-                               columns, values, lengths, formats, 0),
-                changed, why);
+    return pg_take(s,
+                   PQexecPrepared(s->connection,
+                                  type == RECORD_DEBOUNCED ? "debounced" : "readings", columns,
+                                  values, lengths, formats, 0),
+                   changed, why);
 }
 
-static int write_reject(struct pg_store *s, const struct record *r, size_t *changed, char *why)
+static int
+write_reject(struct pg_store *s, const struct record *r, struct store_counts *counts, char *why)
 {
     uint8_t digest[32];
-    char arrival[24];
+    char arrival[24], counter[24];
     const char *values[] = {
-        (const char *)digest,      arrival, r->reading.meter, r->topic, NULL, r->detail,
-        (const char *)r->octets.at};
-    const int lengths[] = {sizeof digest, 0, 0, 0, 0, 0, (int)r->octets.len};
-    const int formats[] = {1, 0, 0, 0, 0, 0, 1};
+        (const char *)digest,       arrival, r->reading.meter, r->topic, NULL, r->detail,
+        (const char *)r->octets.at, counter};
+    const int lengths[] = {sizeof digest, 0, 0, 0, 0, 0, (int)r->octets.len, 0};
+    const int formats[] = {1, 0, 0, 0, 0, 0, 1, 0};
+    size_t added = 0;
+    int rc;
 
-    store_digest(&r->octets, digest);
+    record_digest(r->octets.at, r->octets.len, digest);
     snprintf(arrival, sizeof arrival, "%lld", (long long)r->arrival_ms);
+    snprintf(counter, sizeof counter, "%lld", (long long)r->reading.counter);
     values[4] = verdict_name(r->verdict);
     if (values[6] == NULL)
         values[6] = "";
-    return take(s, PQexecParams(s->connection, insert_reject, 7, NULL, values, lengths, formats, 0),
-                changed, why);
+    rc =
+        pg_take(s, PQexecParams(s->connection, insert_reject, 8, NULL, values, lengths, formats, 0),
+                &added, why);
+    counts->rejects += added;
+    counts->reject_octets += added > 0 ? (int64_t)r->octets.len : 0;
+    return rc;
 }
 
-static int write_rejects(
-    struct pg_store *s, const struct record *const *rows, size_t n, size_t *changed, char *why)
+/* The reject that became this reading after all. */
+static int resolve(struct pg_store *s, const struct record *r, size_t *resolved, char *why)
+{
+    const char *values[] = {(const char *)r->replays};
+    const int lengths[] = {DIGEST_OCTETS}, formats[] = {1};
+
+    return pg_take(
+        s, PQexecParams(s->connection, resolve_reject, 1, NULL, values, lengths, formats, 0),
+        resolved, why);
+}
+
+static int write_rejects(struct pg_store *s,
+                         const struct record *const *rows,
+                         size_t n,
+                         struct store_counts *counts,
+                         char *why)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < n && rc == 0; i++)
+    for (size_t i = 0; i < n && rc == 0; i++) {
         if (rows[i]->type == RECORD_REJECT)
-            rc = write_reject(s, rows[i], changed, why);
+            rc = write_reject(s, rows[i], counts, why);
+        else if (rows[i]->type == RECORD_READING && record_is_replay(rows[i]))
+            rc = resolve(s, rows[i], &counts->resolved, why);
+    }
     return rc;
 }
 
@@ -413,22 +311,67 @@ static int pg_write(struct store *base,
     }
     rc = find_meters(s, rows, n, why);
     if (rc == 0)
-        rc = run(&s->base, "BEGIN", why);
+        rc = pg_run(&s->base, "BEGIN", why);
+    if (rc == 0)
+        rc = find_times(s, rows, n, why);
     if (rc == 0)
         rc = write_type(s, RECORD_READING, rows, n, &counts->readings, why);
     if (rc == 0)
         rc = write_type(s, RECORD_DEBOUNCED, rows, n, &counts->debounced, why);
     if (rc == 0)
-        rc = write_rejects(s, rows, n, &counts->rejects, why);
+        rc = write_rejects(s, rows, n, counts, why);
     if (rc == 0) /* deferred constraints speak here */
-        rc = take(s, PQexec(s->connection, "COMMIT"), &(size_t){0}, why);
+        rc = pg_take(s, PQexec(s->connection, "COMMIT"), &(size_t){0}, why);
     if (rc != 0 && PQtransactionStatus(s->connection) == PQTRANS_INERROR)
-        (void)run(&s->base, "ROLLBACK", ignored);
+        (void)pg_run(&s->base, "ROLLBACK", ignored);
     if (rc != 0 && rc != -EINVAL) {
-        disconnect(s);
+        pg_disconnect(s);
         rc = -EAGAIN;
     }
     return rc;
+}
+
+/* Rejects, looked through */
+
+static int pg_rejects(struct store *base,
+                      const struct reject_query *q,
+                      reject_visit *visit,
+                      void *arg,
+                      char why[STORE_WHY_CHARS])
+{
+    struct pg_store *s = (struct pg_store *)base;
+    struct buf scratch = {0};
+    char sql[REJECT_SQL_CHARS];
+    PGresult *result;
+    int rc = reject_select(q, &dialect, sql);
+
+    if (rc != 0)
+        return rc;
+    result = PQexec(s->connection, sql);
+    for (int row = 0; row < PQntuples(result) && rc == 0; row++) {
+        const char *columns[REJECT_COLUMNS] = {NULL};
+
+        for (int c = 0; c < PQnfields(result); c++)
+            columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
+        rc = reject_row_read(columns, q, &scratch, visit, arg);
+    }
+    buf_free(&scratch);
+    if (rc != 0)
+        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
+    if (rc == 0)
+        rc = pg_take(s, result, &(size_t){0}, why);
+    else
+        PQclear(result);
+    return rc == 0 ? 0 : -EAGAIN;
+}
+
+static int
+pg_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS])
+{
+    char sql[REJECT_SQL_CHARS];
+
+    reject_delete(last, &dialect, sql);
+    return pg_run(base, sql, why);
 }
 
 static bool pg_alive(struct store *base)
@@ -444,15 +387,25 @@ static void pg_close(struct store *base)
 {
     struct pg_store *s = (struct pg_store *)base;
 
-    disconnect(s);
+    pg_disconnect(s);
     pg_arrays_free(&s->arrays);
+    free(s->times);
     free(s);
 }
 
 struct store *pg_store_new(const struct store_conf *conf)
 {
-    static const struct store_ops ops = {"postgresql", pg_probe, pg_connect,
-                                         pg_write,     pg_alive, pg_close};
+    static const struct store_ops ops = {
+        .name = "postgresql",
+        .probe = pg_probe,
+        .connect = pg_connect,
+        .write = pg_write,
+        .look = pg_look,
+        .rejects = pg_rejects,
+        .drop_rejects = pg_drop_rejects,
+        .alive = pg_alive,
+        .close = pg_close,
+    };
     struct pg_store *s = calloc(1, sizeof *s);
 
     if (s == NULL)

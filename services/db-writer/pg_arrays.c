@@ -27,6 +27,7 @@ static const struct {
     [COL_I2] = {INT4, INT4S, 4},
     [COL_I3] = {INT4, INT4S, 4},
     [COL_PF] = {INT2, INT2S, 2},
+    [COL_SUSPECT] = {INT2, INT2S, 2},
     [COL_WINDOW] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
 };
 

@@ -24,6 +24,7 @@ enum pg_column {
     COL_I2,
     COL_I3,
     COL_PF,
+    COL_SUSPECT,
     COL_WINDOW,
     PG_COLUMNS
 };

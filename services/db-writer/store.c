@@ -60,6 +60,25 @@ int store_write(struct store *s,
     return s->ops->write(s, rows, n, counts, why);
 }
 
+int store_look(struct store *s, char why[STORE_WHY_CHARS])
+{
+    return s->ops->look(s, why);
+}
+
+int store_rejects(struct store *s,
+                  const struct reject_query *q,
+                  reject_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS])
+{
+    return s->ops->rejects(s, q, visit, arg, why);
+}
+
+int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
+{
+    return s->ops->drop_rejects(s, last, why);
+}
+
 bool store_alive(struct store *s)
 {
     return s->ops->alive(s);
@@ -69,6 +88,14 @@ void store_free(struct store *s)
 {
     if (s != NULL)
         s->ops->close(s);
+}
+
+/* The codes of migration 002. */
+static int64_t suspect_code(const char *reason)
+{
+    if (*reason == '\0')
+        return 0;
+    return strcmp(reason, "energy-falls") == 0 ? 1 : strcmp(reason, "energy-jumps") == 0 ? 2 : 3;
 }
 
 /* A field in 10^exponent of its unit; false when it is beyond limit. */
@@ -89,6 +116,7 @@ int store_columns_of(const struct reading *r, struct store_columns *c)
                 column(r, FIELD_POUT, 0, INT32_MAX, &c->pout) &&
                 column(r, FIELD_PF, -3, INT16_MAX, &c->pf);
 
+    c->suspect = suspect_code(r->suspect);
     for (int p = 0; p < 3 && fits; p++)
         fits = column(r, (enum field)(FIELD_U1 + p), -3, INT32_MAX, &c->u[p]) &&
                column(r, (enum field)(FIELD_I1 + p), -3, INT32_MAX, &c->i[p]);
@@ -101,7 +129,40 @@ int store_wrong_table(const struct store_conf *conf)
                       "the name under which this database's tables were made");
 }
 
-void store_digest(const struct view *octets, uint8_t digest[32])
+/* Of everything that a telegram without clock and counter says. */
+static int64_t digest_values(const struct reading *r)
 {
-    gcry_md_hash_buffer(GCRY_MD_SHA256, digest, octets->at, octets->len);
+    uint8_t digest[32];
+    int64_t n;
+    gcry_md_hd_t h;
+
+    if (gcry_md_open(&h, GCRY_MD_SHA256, 0) != 0)
+        return -1; /* out of memory: the same reading may then stand there twice, or be another's */
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        const struct quantity *q = &r->values[f];
+
+        if (!q->present)
+            continue;
+        gcry_md_putc(h, f);
+        gcry_md_putc(h, q->scaler);
+        gcry_md_write(h, &q->mantissa, sizeof q->mantissa);
+    }
+    memcpy(digest, gcry_md_read(h, GCRY_MD_SHA256), sizeof digest);
+    gcry_md_close(h);
+    memcpy(&n, digest, sizeof n);
+    return n;
+}
+
+struct store_identity store_identify(const struct record *r)
+{
+    enum { SAME_MS = 60000 };
+    bool counted = r->reading.counter >= 0;
+
+    return (struct store_identity){
+        .counter = r->reading.counter,
+        .digest = counted ? 0 : digest_values(&r->reading),
+        .time = record_time(r),
+        .since = counted ? INT64_MIN : r->arrival_ms - SAME_MS,
+        .until = counted ? INT64_MAX : r->arrival_ms + SAME_MS,
+    };
 }

@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "record.h"
+#include "rejects.h"
 
 /** The database's settings. */
 struct store_conf {
@@ -39,7 +40,8 @@ struct store_conf {
 
 /** What one write did. */
 struct store_counts {
-    size_t readings, debounced, rejects; /* rows that are new or changed */
+    size_t readings, debounced, rejects, resolved; /* rows that are new or changed */
+    int64_t reject_octets;                         /* of the new ones */
 };
 
 struct store;
@@ -53,6 +55,13 @@ struct store_ops {
                  size_t n,
                  struct store_counts *counts,
                  char why[STORE_WHY_CHARS]);
+    int (*look)(struct store *s, char why[STORE_WHY_CHARS]);
+    int (*rejects)(struct store *s,
+                   const struct reject_query *q,
+                   reject_visit *visit,
+                   void *arg,
+                   char why[STORE_WHY_CHARS]);
+    int (*drop_rejects)(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS]);
     bool (*alive)(struct store *s);
     void (*close)(struct store *s);
 };
@@ -85,7 +94,8 @@ int store_connect(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((war
 /**
  * Write reading, debounced and reject records in one transaction; returns after it is committed and
  * synced. Rows that are there already stay as they are; of two debounced readings of one window the
- * earlier by (unsuspected first, time, counter) stays.
+ * earlier by (unsuspected first, time, counter) stays. A reading that replays a reject marks it
+ * resolved.
  * Returns 0; -EINVAL when the database refuses the data (nothing was written); -EAGAIN when it
  * cannot do it now: connect again and repeat.
  */
@@ -94,6 +104,24 @@ int store_write(struct store *s,
                 size_t n,
                 struct store_counts *counts,
                 char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/**
+ * Connect to read only; nothing is made or migrated. Returns 0; -EAGAIN when the database does not
+ * answer, with why; -EINVAL, logged, when it is no PostgreSQL; -ENODATA, with why, when it does not
+ * hold the tables of this program's version.
+ */
+int store_look(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** Visit the rejects that a query asks for. Returns 0, or -EAGAIN with why. */
+int store_rejects(struct store *s,
+                  const struct reject_query *q,
+                  reject_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** Drop the rejects up to and with a mark, synced. Returns 0, or -EAGAIN with why. */
+int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
+    __attribute__((warn_unused_result));
 
 /** False once the connection is known to be lost. */
 bool store_alive(struct store *s);
@@ -111,6 +139,7 @@ struct store *pg_store_new(const struct store_conf *conf);
 
 struct store_columns {
     int64_t win, wout, pin, pout, u[3], i[3], pf;
+    int64_t suspect; /* code of table suspects; 0: none */
 };
 
 /** Returns 0, or -EINVAL when a value does not fit its column (power 32 bits, factor 16 bits). */
@@ -120,8 +149,21 @@ int store_columns_of(const struct reading *r, struct store_columns *c)
 /** Log that the tables here have another name than SMARTMETER_DB_TABLE; returns -EINVAL. */
 int store_wrong_table(const struct store_conf *conf);
 
-/** SHA-256 of a reject's octets: its key. */
-void store_digest(const struct view *octets, uint8_t digest[32]);
+/** Say why tables of `version` cannot be read; returns -ENODATA, or 0 when they can. */
+int store_readable(const struct store *s, int version, char why[STORE_WHY_CHARS]);
+
+/**
+ * Identity of a reading whose meter has no clock: (meter, counter), or without a counter (meter,
+ * -1, digest of the values) within a minute of arrival. Its row's time is the arrival's second, or
+ * the next free one, and is looked up by this before it is written, in the same transaction.
+ */
+struct store_identity {
+    int64_t counter, digest; /* 0 where there is a counter */
+    int64_t time;            /* what it is to be when there is no row yet, seconds since 1970 UTC */
+    int64_t since, until;    /* arrival of a row that is the same reading, ms */
+};
+
+struct store_identity store_identify(const struct record *r);
 
 /** One numbered migration; text holds @table@ for the table's name. */
 struct migration {

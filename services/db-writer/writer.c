@@ -24,6 +24,13 @@ const struct metric_def writer_metrics[] = {
                         "Transactions that failed and were or will be repeated."},
     [WRITER_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                            "Messages that are no record of this version."},
+    [WRITER_RESOLVED] = {"zaehlwerk_rejects_resolved_total", METRIC_COUNTER, NULL,
+                         "Rejects that a replay made a reading of."},
+    [WRITER_DROPPED] = {"zaehlwerk_rejects_dropped_total", METRIC_COUNTER, "reason",
+                        "Rejects deleted for their age or for the size of all."},
+    [WRITER_REJECTS] = {"zaehlwerk_rejects", METRIC_GAUGE, NULL, "Rejects in the table, about."},
+    [WRITER_REJECTS_OCTETS] = {"zaehlwerk_rejects_bytes", METRIC_GAUGE, NULL,
+                               "Octets of their payloads, about."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -73,8 +80,9 @@ static void acknowledge(struct writer *w, const struct record *const *rows, size
     int rc = 0;
 
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = rows[i]->type == RECORD_REJECT ? acks_add_all(&w->acks, rows[i])
-                                            : acks_add(&w->acks, rows[i], stream_of(rows[i]));
+        rc = rows[i]->type == RECORD_REJECT
+                 ? acks_add_all(&w->acks, rows[i])
+                 : acks_add(&w->acks, rows[i], stream_of(rows[i]), false);
     acks_publish(&w->acks, w->acks_link);
     if (rc != 0)
         log_error("lost", LOG_S("what", "acks"), LOG_S("reason", "out of memory"));
@@ -119,6 +127,8 @@ static void count(struct writer *w,
     svc_count(&w->svc, WRITER_ROWS, "history", (int64_t)counts->readings);
     svc_count(&w->svc, WRITER_ROWS, "debounced", (int64_t)counts->debounced);
     svc_count(&w->svc, WRITER_ROWS, "rejects", (int64_t)counts->rejects);
+    svc_count(&w->svc, WRITER_RESOLVED, NULL, (int64_t)counts->resolved);
+    retention_add(&w->retention, counts);
     duplicates = of_type[RECORD_READING] - counts->readings;
     svc_count(&w->svc, WRITER_DUPLICATES, NULL, (int64_t)duplicates);
     if (duplicates > 0)
@@ -129,11 +139,18 @@ static void count(struct writer *w,
 static int refuse(struct writer *w, const struct record *r, char why[STORE_WHY_CHARS])
 {
     struct buf octets = {0};
-    struct record reject = *r;
+    struct record reject = *r, canonical = *r;
     const struct record *const rows[] = {&reject};
     struct store_counts counts;
-    int rc = record_pack(r, &octets);
+    int rc;
 
+    /* not this delivery's: refused again, it is the same reject */
+    memset(canonical.origin, 0, sizeof canonical.origin);
+    canonical.seq = canonical.index = canonical.attempt = 0;
+    canonical.arrival_ms = canonical.window = 0;
+    canonical.type = RECORD_READING; /* of both tables it is the same reading */
+    canonical.reading.suspect[0] = '\0';
+    rc = record_pack(&canonical, &octets);
     log_error("reject", LOG_S("reason", verdict_name(VERDICT_REFUSED)), LOG_S("detail", why),
               LOG_S("meter", r->reading.meter), LOG_S("topic", r->topic));
     reject.type = RECORD_REJECT;
@@ -272,6 +289,22 @@ static void try_again(struct writer *w)
     link_resume(w->input);
 }
 
+/* Rejects that are too old or too many go, a few at a time. */
+static void tidy_rejects(struct writer *w)
+{
+    struct retention_dropped dropped;
+    char why[STORE_WHY_CHARS] = "";
+    int rc = retention_step(&w->retention, w->store, clock_monotonic_ms(), clock_utc_ms(), &dropped,
+                            why);
+
+    svc_count(&w->svc, WRITER_DROPPED, "age", (int64_t)dropped.by_age);
+    svc_count(&w->svc, WRITER_DROPPED, "size", (int64_t)dropped.by_size);
+    svc_gauge(&w->svc, WRITER_REJECTS, NULL, w->retention.rows);
+    svc_gauge(&w->svc, WRITER_REJECTS_OCTETS, NULL, w->retention.octets);
+    if (rc != 0)
+        log_warn("rejects", LOG_S("wrong", "cannot be tidied now"), LOG_S("reason", why));
+}
+
 static void on_step(void *arg)
 {
     struct writer *w = arg;
@@ -282,6 +315,8 @@ static void on_step(void *arg)
     }
     if (w->retry_ms != 0 && clock_monotonic_ms() >= w->retry_ms)
         try_again(w);
+    if (w->retry_ms == 0)
+        tidy_rejects(w);
 }
 
 int writer_open(struct writer *w)

@@ -5,6 +5,7 @@
 #include "acks.h"
 #include "link.h"
 #include "record.h"
+#include "retention.h"
 #include "store.h"
 #include "svc.h"
 
@@ -19,6 +20,10 @@ enum writer_metric {
     WRITER_REFUSED,
     WRITER_RETRIES,
     WRITER_UNREADABLE,
+    WRITER_RESOLVED,
+    WRITER_DROPPED,
+    WRITER_REJECTS,
+    WRITER_REJECTS_OCTETS,
 };
 
 extern const struct metric_def writer_metrics[];
@@ -29,6 +34,7 @@ struct writer {
     char *store_connect;
     char *acks_bind;
 
+    struct retention retention; /* with its settings */
     struct store *store;
     struct link *input, *acks_link;
     struct acks acks;

@@ -6,6 +6,7 @@
 #include "log.h"
 
 enum { RETRY_MS = 50 };
+#define DEBOUNCED_STREAM "debounced"
 
 const struct metric_def debouncer_metrics[] = {
     [DEBOUNCER_READINGS] = {"zaehlwerk_readings_total", METRIC_COUNTER, NULL, "Readings taken."},
@@ -42,10 +43,10 @@ static int take_reading(struct debouncer *d)
     struct record *r = &d->record;
 
     svc_count(&d->svc, DEBOUNCER_READINGS, NULL, 1);
-    if (windows_take(d->windows, r->reading.meter, record_time(r), r->reading.counter))
+    if (windows_take(d->windows, r))
         return forward(d);
     svc_count(&d->svc, DEBOUNCER_PASSED_OVER, NULL, 1);
-    return acks_add(&d->acks, r, "debounced");
+    return acks_add(&d->acks, r, DEBOUNCED_STREAM, false);
 }
 
 static bool
@@ -70,6 +71,23 @@ on_reading(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *oct
     return more;
 }
 
+/* What the db-writers have committed may be built upon; a reject has left no row. */
+static bool
+on_ack(void *arg, const uint8_t *topic, size_t topic_len, const uint8_t *octets, size_t len)
+{
+    struct debouncer *d = arg;
+    size_t at = 0;
+
+    (void)topic;
+    (void)topic_len;
+    if (record_unpack(octets, len, &at, &d->record, &d->memory) == 0 &&
+        d->record.type == RECORD_ACK && d->record.reject == 0 &&
+        strcmp(d->record.stream, DEBOUNCED_STREAM) == 0)
+        for (size_t i = 0; i < d->record.range_count; i++)
+            windows_committed(d->windows, d->record.origin, &d->record.ranges[i]);
+    return true;
+}
+
 /* While nobody takes what is forwarded, read nothing: it waits with the decryptors. */
 static void on_drained(void *arg)
 {
@@ -92,7 +110,7 @@ static void on_retry(void *arg)
 
 int debouncer_open(struct debouncer *d)
 {
-    const struct link_consumer consumer = {on_reading, on_drained, d};
+    const struct link_consumer consumer = {on_reading, on_drained, d}, acks = {on_ack, NULL, d};
     int rc;
 
     d->windows = windows_new(d->seconds);
@@ -105,6 +123,11 @@ int debouncer_open(struct debouncer *d)
         rc = link_connect(&d->svc, LINK_STREAM, "DEBOUNCE_CONNECT", d->debounce_connect, &consumer,
                           &d->input);
     if (rc == 0)
+        rc = link_connect(&d->svc, LINK_TOPICS, "ACKS_CONNECT", d->acks_connect, &acks,
+                          &d->committed);
+    if (rc == 0)
+        rc = link_subscribe(d->committed, NULL, 0);
+    if (rc == 0)
         rc = svc_every(&d->svc, RETRY_MS, on_retry, d);
     return rc;
 }
@@ -112,6 +135,7 @@ int debouncer_open(struct debouncer *d)
 void debouncer_close(struct debouncer *d)
 {
     link_free(d->input);
+    link_free(d->committed);
     if (d->store != NULL)
         (void)link_flush(d->store);
     link_free(d->store);

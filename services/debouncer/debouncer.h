@@ -27,9 +27,11 @@ struct debouncer {
     char *debounce_connect;
     char *store_bind;
     char *acks_bind;
+    char *acks_connect;
 
     struct windows *windows;
     struct link *input, *store, *acks_link;
+    struct link *committed; /* acks of the db-writers */
     struct acks acks;
     struct record_memory memory;
     struct record record;

@@ -7,6 +7,7 @@ static const struct conf_option options[] = {
     CONF_CONNECT_OPTION("DEBOUNCE_CONNECT", struct debouncer, debounce_connect, "tcp://decryptor:5561", "the decryptors"),
     CONF_BIND_OPTION("STORE_BIND", struct debouncer, store_bind, "tcp://*:5570", "where db-writers connect"),
     CONF_BIND_OPTION("ACKS_BIND", struct debouncer, acks_bind, "tcp://*:5571", "where ingests connect for acknowledgements"),
+    CONF_CONNECT_OPTION("ACKS_CONNECT", struct debouncer, acks_connect, "tcp://db-writer:5580", "the db-writers, which tell what is committed"),
     SVC_OPTIONS(struct debouncer, svc.conf, "9104"),
     CONF_END,
 };

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record.h"
+
 /**
  * The newest window of each meter and the earliest reading seen in it. It only saves work: the
  * database decides, so a lost or empty memory costs rows that are written in vain, never a wrong
@@ -21,11 +23,18 @@ void windows_free(struct windows *w);
 int64_t windows_start(const struct windows *w, int64_t time);
 
 /**
- * True when this reading must go to the database: nothing earlier of its window is remembered, or
- * it is the remembered one again (its row may have been lost on the way). False: an earlier one
- * went, and is owed until it is committed, so this one needs no effect.
+ * Order within a window: unsuspected first, then time, then counter.
+ *
+ * True when this reading must go to the database. False when it needs no effect, since an earlier
+ * one of its window is there: in the table, not only on its way, for what is on its way may yet be
+ * refused, or lost with its journal.
  */
-bool windows_take(struct windows *w, const char *meter, int64_t time, int64_t counter);
+bool windows_take(struct windows *w, const struct record *r);
+
+/** Debounced rows of these deliveries are committed: an ack of db-writer that is no reject's. */
+void windows_committed(struct windows *w,
+                       const uint8_t origin[ORIGIN_OCTETS],
+                       const struct ack_range *range);
 
 /** Meters remembered. */
 size_t windows_count(const struct windows *w);

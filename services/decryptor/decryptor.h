@@ -6,6 +6,7 @@
 #include "gcm.h"
 #include "keys.h"
 #include "link.h"
+#include "plausible.h"
 #include "record.h"
 #include "svc.h"
 
@@ -14,6 +15,7 @@ enum decryptor_metric {
     DECRYPTOR_TELEGRAMS,
     DECRYPTOR_READINGS,
     DECRYPTOR_REJECTS,
+    DECRYPTOR_SUSPECT,
     DECRYPTOR_DROPPED,
     DECRYPTOR_UNREADABLE,
     DECRYPTOR_KEYS,
@@ -33,6 +35,7 @@ struct decryptor {
 
     struct keys *keys;
     struct gcm *gcm;
+    struct plausible *plausible;
     struct link *telegrams, *store, *debounce, *readings;
     struct record_memory memory;
     struct record in, out;

@@ -39,11 +39,13 @@ struct sim_out {
     size_t part;           /* messages of the next telegram that were taken already */
 };
 
-static void on_message(void *arg, const char *topic, const void *payload, size_t len)
+static void
+on_message(void *arg, const char *topic, const void *payload, size_t len, int64_t arrival_ms)
 {
     struct sim_out *o = arg;
     char text[24] = "";
 
+    (void)arrival_ms;
     if (strcmp(topic, o->fence_topic) != 0 || len >= sizeof text)
         return;
     memcpy(text, payload, len);
@@ -69,7 +71,7 @@ static void on_state(void *arg, bool connected, const char *reason)
 /* A name of its own for each process: a second one must not throw the first off the broker. */
 static bool open_mqtt(struct sim_out *o)
 {
-    const struct mqtt_handler handler = {on_message, on_state, o};
+    const struct mqtt_handler handler = {.message = on_message, .state = on_state, .arg = o};
     uint8_t random[8];
     char digits[2 * sizeof random + 1];
 

@@ -1,4 +1,4 @@
-/* inbox: payloads on their way from paho's thread to the loop. */
+/* inbox: telegrams on their way from paho's thread to the loop. */
 #ifndef INBOX_H
 #define INBOX_H
 
@@ -6,39 +6,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** One MQTT message as it arrived; the strings are the inbox's. */
-struct payload {
-    struct payload *next;
-    int64_t arrival_ms;
-    char *topic;
-    uint8_t *octets;
+/** One packed telegram record that is in the journal already. */
+struct fresh {
+    struct fresh *next;
+    uint64_t seq;
+    uint32_t index;
     size_t len;
+    uint8_t record[];
 };
+
+/** A copy of a record on the heap; NULL out of memory. */
+struct fresh *fresh_new(uint64_t seq, uint32_t index, const void *record, size_t len);
 
 struct inbox;
 
-/** At most `window` payloads wait; NULL out of memory or file descriptors. */
+#define INBOX_OCTETS (64 * 1024 * 1024)
+
+/** At most `window` telegrams, of INBOX_OCTETS together, wait; NULL out of memory or file
+ * descriptors. */
 struct inbox *inbox_new(size_t window);
 void inbox_free(struct inbox *b);
 
 /**
- * Add a copy of one message, from any thread; blocks while the window is full, which holds back the
- * broker. Returns false when the inbox was closed meanwhile or memory is out: the message is lost.
+ * Add one, from any thread; never blocks. False when the window is full: the telegram, freed here,
+ * will come from the journal.
  */
-bool inbox_add(
-    struct inbox *b, const char *topic, const void *octets, size_t len, int64_t arrival_ms);
+bool inbox_add(struct inbox *b, struct fresh *f);
 
-/** The oldest payload, the caller's now (payload_free), or NULL. */
-struct payload *inbox_take(struct inbox *b);
-void payload_free(struct payload *p);
+/** The oldest, the caller's now (free it), or NULL. */
+struct fresh *inbox_take(struct inbox *b);
 
-/** Readable while payloads wait. */
+/** Readable while some wait. */
 int inbox_fd(const struct inbox *b);
-
-/** True while inbox_add would block. */
-bool inbox_is_full(struct inbox *b);
-
-/** Refuse what comes from now on and release a thread that waits in inbox_add. */
-void inbox_close(struct inbox *b);
 
 #endif

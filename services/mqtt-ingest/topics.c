@@ -16,7 +16,7 @@ struct topic {
 
 struct topics {
     struct names *pending; /* of struct topic */
-    int64_t reassembly_ms;
+    int64_t reassembly_ms, resumed_ms;
     topic_emit *emit;
     void *arg;
 };
@@ -84,6 +84,43 @@ static void on_telegram(void *arg, const struct telegram_octets *telegram)
     topic->all->emit(topic->all->arg, &outcome);
 }
 
+static int
+feed(struct topics *t, struct topic *topic, const uint8_t *octets, size_t len, assembler_emit *emit)
+{
+    const struct arrival arrival = {topic->arrival_ms, topic->seq};
+    int rc = assembler_feed(topic->assembler, octets, len, arrival, emit, topic);
+
+    if (assembler_pending(topic->assembler) == 0)
+        names_remove(t->pending, names_of(topic));
+    return rc;
+}
+
+/* The topic's state, about to take the payload `seq`. */
+static struct topic *take(struct topics *t, const char *name, uint64_t seq, int64_t arrival_ms)
+{
+    struct topic *topic = find(t, name);
+
+    if (topic != NULL) {
+        topic->seq = seq;
+        topic->index = 0;
+        topic->arrival_ms = arrival_ms;
+    }
+    return topic;
+}
+
+void topics_resume(struct topics *t, int64_t now_ms)
+{
+    t->resumed_ms = now_ms;
+}
+
+static void expire(const struct topics *t, struct topic *topic, int64_t now_ms)
+{
+    int64_t before_ms = now_ms - t->reassembly_ms;
+
+    if (t->resumed_ms < before_ms)
+        assembler_expire(topic->assembler, before_ms, on_telegram, topic);
+}
+
 int topics_feed(struct topics *t,
                 const char *name,
                 uint64_t seq,
@@ -91,23 +128,46 @@ int topics_feed(struct topics *t,
                 const uint8_t *octets,
                 size_t len)
 {
-    struct topic *topic = find(t, name);
-    int rc;
+    struct topic *topic = take(t, name, seq, arrival_ms);
 
     if (topic == NULL)
         return -ENOMEM;
-    topic->seq = seq;
-    topic->index = 0;
-    topic->arrival_ms = arrival_ms;
-    assembler_expire(topic->assembler, arrival_ms - t->reassembly_ms, on_telegram, topic);
-    rc = assembler_feed(topic->assembler, octets, len, arrival_ms, on_telegram, topic);
-    if (assembler_pending(topic->assembler) == 0)
-        names_remove(t->pending, name);
-    return rc;
+    expire(t, topic, arrival_ms);
+    return feed(t, topic, octets, len, on_telegram);
+}
+
+static void ignore(void *arg, const struct telegram_octets *telegram)
+{
+    (void)arg;
+    (void)telegram;
+}
+
+int topics_restore(struct topics *t,
+                   const char *name,
+                   uint64_t seq,
+                   uint32_t index,
+                   int64_t arrival_ms,
+                   const uint8_t *octets,
+                   size_t len)
+{
+    struct topic *topic = take(t, name, seq, arrival_ms);
+
+    if (topic == NULL)
+        return -ENOMEM;
+    topic->index = index;
+    return feed(t, topic, octets, len, ignore);
+}
+
+uint64_t topics_since(struct topics *t, const char *name)
+{
+    const struct topic *topic = names_find(t->pending, name);
+
+    return topic == NULL ? 0 : assembler_since(topic->assembler).seq;
 }
 
 struct sweep {
-    int64_t before_ms;
+    const struct topics *all;
+    int64_t now_ms;
     struct topic *quiet; /* those with nothing left */
 };
 
@@ -116,7 +176,7 @@ static void sweep_topic(void *value, void *arg)
     struct topic *topic = value;
     struct sweep *sweep = arg;
 
-    assembler_expire(topic->assembler, sweep->before_ms, on_telegram, topic);
+    expire(sweep->all, topic, sweep->now_ms);
     if (assembler_pending(topic->assembler) == 0) {
         topic->next = sweep->quiet;
         sweep->quiet = topic;
@@ -125,7 +185,7 @@ static void sweep_topic(void *value, void *arg)
 
 void topics_expire(struct topics *t, int64_t now_ms)
 {
-    struct sweep sweep = {.before_ms = now_ms - t->reassembly_ms};
+    struct sweep sweep = {.all = t, .now_ms = now_ms};
 
     names_each(t->pending, sweep_topic, &sweep);
     while (sweep.quiet != NULL) {

@@ -33,8 +33,27 @@ int topics_feed(struct topics *t,
                 const uint8_t *octets,
                 size_t len) __attribute__((warn_unused_result));
 
+/** Until now_ms nothing could arrive: patience with what is incomplete begins anew. */
+void topics_resume(struct topics *t, int64_t now_ms);
+
 /** Give up on telegrams whose rest has not come by now. */
 void topics_expire(struct topics *t, int64_t now_ms);
+
+/**
+ * Take octets again that an earlier process took without deciding them all; nothing is emitted.
+ * What is decided later at this payload is numbered from `index` on. Returns as topics_feed.
+ */
+int topics_restore(struct topics *t,
+                   const char *topic,
+                   uint64_t seq,
+                   uint32_t index,
+                   int64_t arrival_ms,
+                   const uint8_t *octets,
+                   size_t len) __attribute__((warn_unused_result));
+
+/** The payload that brought the oldest octets of a topic that wait for the rest of their telegram;
+ * 0: none do. */
+uint64_t topics_since(struct topics *t, const char *topic);
 
 /** How many topics have an incomplete telegram. */
 size_t topics_pending(const struct topics *t);

@@ -13,27 +13,27 @@ struct shown {
 };
 
 struct live {
+    int64_t skew_seconds;
     struct names *meters; /* of struct shown */
 };
 
 const char *live_name(enum live_verdict v)
 {
     static const char *const names[] = {
-        [LIVE] = "live",
-        [LIVE_REDELIVERED] = "redelivered",
-        [LIVE_LATE] = "late",
-        [LIVE_STALE] = "stale",
+        [LIVE] = "live",        [LIVE_REDELIVERED] = "redelivered", [LIVE_LATE] = "late",
+        [LIVE_STALE] = "stale", [LIVE_SUSPECT] = "suspect",         [LIVE_CLOCK] = "clock",
     };
 
     return names[v];
 }
 
-struct live *live_new(void)
+struct live *live_new(int64_t skew_seconds)
 {
     struct live *l = calloc(1, sizeof *l);
 
     if (l == NULL)
         return NULL;
+    l->skew_seconds = skew_seconds;
     l->meters = names_new(sizeof(struct shown), NULL);
     if (l->meters == NULL) {
         free(l);
@@ -73,6 +73,11 @@ static bool is_newer(const struct shown *shown, const struct record *r)
     return is_ahead(shown, r);
 }
 
+static bool is_far(const struct live *l, const struct record *r)
+{
+    return l->skew_seconds > 0 && llabs(record_time(r) - r->arrival_ms / 1000) > l->skew_seconds;
+}
+
 enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms)
 {
     struct shown *shown;
@@ -81,6 +86,10 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
         return LIVE_REDELIVERED;
     if (now_ms - r->arrival_ms >= LIVE_MS)
         return LIVE_LATE;
+    if (r->reading.suspect[0] != '\0')
+        return LIVE_SUSPECT;
+    if (is_far(l, r))
+        return LIVE_CLOCK;
     shown = names_add(l->meters, r->reading.meter);
     if (shown == NULL)
         return LIVE;

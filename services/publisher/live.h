@@ -16,12 +16,15 @@ enum live_verdict {
     LIVE_REDELIVERED, /* not its first delivery */
     LIVE_LATE,        /* arrived more than 60 s ago */
     LIVE_STALE,       /* not newer than the last shown of its meter */
+    LIVE_SUSPECT,
+    LIVE_CLOCK, /* the meter's time is far from its arrival: an old telegram, or a wrong clock */
 };
 
-/** "redelivered", "late", "stale"; "live" for LIVE. */
+/** "redelivered", "late", "stale", "suspect", "clock"; "live" for LIVE. */
 const char *live_name(enum live_verdict v);
 
-struct live *live_new(void);
+/** skew_seconds: how far a meter's time may be from the arrival; 0: any. NULL out of memory. */
+struct live *live_new(int64_t skew_seconds);
 void live_free(struct live *l);
 
 /** Judge one reading at now_ms; a live one becomes the last shown of its meter. */

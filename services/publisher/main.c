@@ -7,6 +7,7 @@ static const struct conf_option options[] = {
     CONF_TEXT_OPTION("MQTT_PUBLISHER_CLIENT_ID", struct publisher, client_id, "zaehlwerk-publisher", "names the publisher at the broker"),
     CONF_TEXT_OPTION("SMARTMETER_VALUES_MQTT_TOPIC", struct publisher, topic, "sensors/smartmeter/values", "where values go; {meter} and {name} tell meters apart"),
     CONF_CONNECT_OPTION("READINGS_CONNECT", struct publisher, readings_connect, "tcp://decryptor:5562", "the decryptors"),
+    CONF_NUMBER_OPTION("LIVE_SKEW_SECONDS", struct publisher, skew_seconds, "10800", 0, 1000000000, "how far a meter's clock may be from the arrival of a live value; 0: any"),
     SVC_OPTIONS(struct publisher, svc.conf, "9105"),
     CONF_END,
 };

@@ -64,6 +64,20 @@ static void publish(struct publisher *p)
     log_debug("published", LOG_S("meter", r->meter), LOG_S("topic", topic));
 }
 
+/* A person who wonders where the values are finds out why. */
+static void log_clock(const struct record *r)
+{
+    char what[METER_ID_CHARS + 8];
+    int64_t held;
+
+    snprintf(what, sizeof what, "clock %s", r->reading.meter);
+    if (log_allowed(what, &held))
+        log_warn("not live", LOG_S("reason", "the meter's time is far from the arrival"),
+                 LOG_S("meter", r->reading.meter),
+                 LOG_I("seconds", record_time(r) - r->arrival_ms / 1000),
+                 LOG_S("hint", "LIVE_SKEW_SECONDS=0 shows it"), LOG_I("suppressed", held));
+}
+
 static void take_reading(struct publisher *p)
 {
     enum live_verdict v;
@@ -78,6 +92,8 @@ static void take_reading(struct publisher *p)
         publish(p);
     else
         svc_count(&p->svc, PUBLISHER_HELD, live_name(v), 1);
+    if (v == LIVE_CLOCK)
+        log_clock(&p->record);
 }
 
 static bool
@@ -114,11 +130,11 @@ static void on_step(void *arg)
 
 int publisher_open(struct publisher *p)
 {
-    const struct mqtt_handler handler = {NULL, on_mqtt_state, p};
+    const struct mqtt_handler handler = {.state = on_mqtt_state, .arg = p};
     const struct link_consumer consumer = {on_reading, NULL, p};
     int rc;
 
-    p->live = live_new();
+    p->live = live_new(p->skew_seconds);
     p->mqtt = mqtt_new(&p->mqtt_conf, p->client_id, false, NULL, &handler);
     if (p->live == NULL || p->mqtt == NULL)
         return -ENOMEM;

@@ -24,6 +24,7 @@ struct publisher {
     char *client_id;
     char *topic;
     char *readings_connect;
+    int64_t skew_seconds;
 
     struct mqtt *mqtt;
     struct link *readings;

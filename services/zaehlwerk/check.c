@@ -3,17 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
-#include "clock.h"
+#include "check_mqtt.h"
 #include "commands.h"
 #include "conf.h"
 #include "keys.h"
 #include "log.h"
-#include "mqtt.h"
 #include "store.h"
-
-enum { PATIENCE_MS = 6000 };
 
 struct check {
     struct mqtt_conf mqtt_conf;
@@ -21,7 +17,7 @@ struct check {
     char *key;
     char *authentication_key;
     char *keys_file;
-    char mqtt_reason[128]; /* the last word of paho's thread */
+    bool shared;
 };
 
 /* clang-format off */
@@ -31,6 +27,7 @@ static const struct conf_option options[] = {
     CONF_SECRET_OPTION("SMARTMETER_KEY", struct check, key, "", "key of every meter that is not in the keys file"),
     CONF_SECRET_OPTION("SMARTMETER_AUTHENTICATION_KEY", struct check, authentication_key, "", "their authentication key, for meters that send a tag"),
     CONF_TEXT_OPTION("SMARTMETER_KEYS_FILE", struct check, keys_file, "", "CSV: system_title,key,authentication_key,name"),
+    CONF_SWITCH_OPTION("INGEST_SHARED", struct check, shared, "0", "1: shared subscriptions are needed"),
     CONF_END,
 };
 /* clang-format on */
@@ -56,38 +53,35 @@ static int check_keys(const struct check *c)
     return report("key", rc == 0 ? EX_OK : EX_CONFIG, detail);
 }
 
-static void on_state(void *arg, bool connected, const char *reason)
+/* One line of what the broker can; a finding when it cannot and this is needed. */
+static int
+report_ability(const char *what, enum broker_answer answer, const char *why, const char *needed)
 {
-    struct check *c = arg;
+    static const char *const answers[] = {
+        [BROKER_NOT_TESTED] = "not tested", [BROKER_YES] = "yes", [BROKER_NO] = "no"};
+    bool failed = answer == BROKER_NO && needed != NULL;
 
-    if (!connected)
-        snprintf(c->mqtt_reason, sizeof c->mqtt_reason, "%s", reason);
+    printf("%s: %s (%s)%s%s\n", what, answers[answer], why, failed ? ": FAILED, needed by " : "",
+           failed ? needed : "");
+    return failed ? EX_UNAVAILABLE : EX_OK;
 }
 
-static int check_broker(struct check *c)
+static int check_broker(const struct check *c)
 {
-    const struct mqtt_handler handler = {NULL, on_state, c};
-    int64_t until = clock_monotonic_ms() + PATIENCE_MS;
-    char client[48], detail[512];
-    struct mqtt *m;
-    bool connected;
+    struct broker_report r;
+    char detail[512];
+    int status, sessions, shared;
 
-    snprintf(client, sizeof client, "zaehlwerk-check-%lld", (long long)clock_utc_ms());
-    m = mqtt_new(&c->mqtt_conf, client, false, NULL, &handler);
-    if (m == NULL)
-        return report("broker", EX_UNAVAILABLE, "out of memory");
-    do {
-        mqtt_step(m, clock_monotonic_ms());
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-        connected = mqtt_connected(m);
-    } while (!connected && clock_monotonic_ms() < until);
-    mqtt_free(m, 1000);
+    broker_probe(&c->mqtt_conf, &r);
     snprintf(detail, sizeof detail, "%.200s:%lld%s%s", c->mqtt_conf.host,
-             (long long)c->mqtt_conf.port, connected ? "" : ", ",
-             connected                   ? ""
-             : c->mqtt_reason[0] != '\0' ? c->mqtt_reason
-                                         : "no answer");
-    return report("broker", connected ? EX_OK : EX_UNAVAILABLE, detail);
+             (long long)c->mqtt_conf.port, r.connected ? "" : ", ", r.connected ? "" : r.reason);
+    status = report("broker", r.connected ? EX_OK : EX_UNAVAILABLE, detail);
+    if (!r.connected)
+        return status;
+    sessions = report_ability("sessions", r.sessions, r.sessions_why, "mqtt-ingest");
+    shared = report_ability("shared subscriptions", r.shared, r.shared_why,
+                            c->shared ? "INGEST_SHARED=1" : NULL);
+    return sessions != EX_OK ? sessions : shared;
 }
 
 static int check_database(const struct check *c)
@@ -116,16 +110,17 @@ static int help(void)
     printf(
         "usage: zaehlwerk check\n\n"
         "Says whether the settings in the environment are sound: the key well-formed, the broker\n"
-        "and the database reachable. Writes nothing to either. Exit status 0, 69 when one does "
-        "not\n"
-        "answer, 78 when a setting is wrong.\n\n");
+        "and the database reachable; what the broker can (on throw-away topics below\n"
+        "zaehlwerk/check/). Writes nothing to the database and leaves nothing at the broker. Exit\n"
+        "status 0; 69 when one does not answer or cannot what is needed; 78 when a setting is "
+        "wrong.\n\n");
     conf_help(stdout, options);
     return EX_OK;
 }
 
 int command_check(int argc, char **argv)
 {
-    struct check c = {.mqtt_reason = ""};
+    struct check c = {0};
     int keys, broker, database;
 
     if (argc > 1)

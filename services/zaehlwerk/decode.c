@@ -159,7 +159,8 @@ static int decode_input(struct job *job, FILE *in)
     } else if (payload_octets(text.data, text.len, &octets, &form, &detail) != 0) {
         complain(VERDICT_NOT_A_FRAME, detail, "", text.len);
         status = EX_DATAERR;
-    } else if (assembler_feed(assembler, octets.data, octets.len, 0, take, job) != 0) {
+    } else if (assembler_feed(assembler, octets.data, octets.len, (struct arrival){0}, take, job) !=
+               0) {
         status = EX_OSERR;
     } else {
         assembler_flush(assembler, take, job);

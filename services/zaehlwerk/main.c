@@ -13,6 +13,9 @@ static const struct {
     {"decode", command_decode, "decrypt frames with a key and print the readings"},
     {"check", command_check, "say whether the settings are sound and broker and database answer"},
     {"tail", command_tail, "print one line for each reading, live"},
+    {"retire", command_retire, "close the slot of an mqtt-ingest for good"},
+    {"rejects", command_rejects, "list what could not become a reading"},
+    {"replay", command_replay, "send rejects through again"},
 };
 
 static int help(FILE *out, int status)

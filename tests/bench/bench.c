@@ -125,7 +125,9 @@ static double decode_all(struct bench *b)
         b->octets.len = 0;
         must(payload_octets((const uint8_t *)s->hex, 2 * s->len, &b->octets, &form, &detail) == 0,
              "payload");
-        must(assembler_feed(a, b->octets.data, b->octets.len, 0, on_telegram, b) == 0, "feed");
+        must(assembler_feed(a, b->octets.data, b->octets.len, (struct arrival){0}, on_telegram,
+                            b) == 0,
+             "feed");
     }
     assembler_free(a);
     must(b->decoded == TELEGRAMS, "count");
@@ -384,7 +386,8 @@ static void make_samples(struct bench *b)
         struct assembler *a = assembler_new();
 
         b->out = &b->samples[i].record;
-        must(assembler_feed(a, b->samples[i].octets, b->samples[i].len, 0, on_telegram, b) == 0,
+        must(assembler_feed(a, b->samples[i].octets, b->samples[i].len, (struct arrival){0},
+                            on_telegram, b) == 0,
              "feed");
         assembler_free(a);
     }

@@ -167,7 +167,8 @@ class World:
 
     def service(self, name, env, log_name=None):
         """A program of ours, with HTTP on any free port."""
-        return self.start(log_name or name, [BIN / name], {"HTTP_LISTEN": "127.0.0.1:0"} | env)
+        own = {"HTTP_LISTEN": "127.0.0.1:0", "JOURNAL_PATH": f"{self.path}/{log_name or name}-journal"}
+        return self.start(log_name or name, [BIN / name], own | env)
 
     def write(self, name, text):
         """A file in the folder; replaced in one step, as editors and mounted volumes do it."""

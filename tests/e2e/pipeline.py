@@ -12,11 +12,11 @@ VALUES = "sensors/smartmeter/values/{meter}"
 
 
 class Broker:
-    """mosquitto with the configuration that the project ships for one home."""
+    """mosquitto with the configuration that the project ships, for one home unless told."""
 
-    def __init__(self, world, port=None, replace=("", "")):
+    def __init__(self, world, port=None, replace=("", ""), conf="home.conf"):
         self.world, self.port = world, port or free_port()
-        shipped = (ROOT / "deploy/mosquitto/home.conf").read_text(encoding="utf-8").replace(*replace)
+        shipped = (ROOT / "deploy/mosquitto" / conf).read_text(encoding="utf-8").replace(*replace)
         (world.path / "broker").mkdir()
         user = "user root\n" if os.getuid() == 0 else ""
         self.conf = world.write(
@@ -76,7 +76,7 @@ class Pipeline:
         self.env = {
             "MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.broker.port),
             "SMARTMETER_RAWDATA_MQTT_TOPIC": raw, "SMARTMETER_VALUES_MQTT_TOPIC": values,
-            "SMARTMETER_KEYS_FILE": self.keys_file, "REASSEMBLY_MS": "700", **db.env}  # fmt: skip
+            "SMARTMETER_KEYS_FILE": self.keys_file, "REASSEMBLY_MS": "700", "LIVE_SKEW_SECONDS": "0", **db.env}  # fmt: skip
         self.service = {}
         self.subscribe()
 
@@ -101,13 +101,13 @@ class Pipeline:
             return f"ipc://{self.world.path}/{stream}.{copy}"
 
         return {
-            "mqtt-ingest": lambda: {"TELEGRAMS_BIND": bind("telegrams")},
+            "mqtt-ingest": lambda: {"TELEGRAMS_BIND": bind("telegrams"), "ACKS_CONNECT": self.endpoints("acks-db", "acks-d")},
             "decryptor": lambda: {
                 "TELEGRAMS_CONNECT": self.endpoints("telegrams"), "STORE_BIND": bind("store"),
                 "DEBOUNCE_BIND": bind("debounce"), "READINGS_BIND": bind("readings")},
             "debouncer": lambda: {
                 "DEBOUNCE_CONNECT": self.endpoints("debounce"), "STORE_BIND": bind("store-d"),
-                "ACKS_BIND": bind("acks-d")},
+                "ACKS_BIND": bind("acks-d"), "ACKS_CONNECT": self.endpoints("acks-db")},
             "db-writer": lambda: {"STORE_CONNECT": self.endpoints("store", "store-d"), "ACKS_BIND": bind("acks-db")},
             "publisher": lambda: {"READINGS_CONNECT": self.endpoints("readings")},
         }[name]()  # fmt: skip

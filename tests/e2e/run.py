@@ -1,4 +1,4 @@
-"""Run all tests, some jobs at a time: each unit test program, each integration test class.
+"""Run all tests, some jobs at a time: the delivery model, each integration test class, each unit test program.
 
 run.py             everything; ends with "N passed, N failed"
 run.py WORD...     only the jobs whose name holds one of these words
@@ -8,6 +8,7 @@ run.py --class C   one integration test class, in this process, results in TAP
 import importlib
 import os
 import pathlib
+import random
 import re
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from harness import ENVIRONMENT, SANITIZER, SANITIZER_ENV
 
 HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
-SECONDS = 280  # no job takes a quarter of this
+SECONDS = 280 + int(os.environ.get("CHAOS_SECONDS") or 0)  # no job takes a quarter of the first
 JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) + 1)  # they often wait
 # The long ones first, so that the end is not one job alone.
-FIRST = ["test_run", "test_outages.DatabaseAway", "test_outages.Hung", "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
+FIRST = ["test_chaos", "test_run", "test_slots.Orphan", "test_check", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
+         "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
+FIGURES = []  # lines that the jobs print as "figures: ..."
 
 
 class Tap(unittest.TestResult):
@@ -86,8 +89,20 @@ class Job:
         status, seconds = self.popen.returncode, time.monotonic() - self.begun
         if failed == 0 and (status != 0 or passed == 0 or passed < planned or SANITIZER.search(text)):
             failed, text = 1, text + f"\nended with status {status}" + (", it took too long" if seconds > SECONDS else "")
+        FIGURES.extend(re.findall(r"^figures: (.*)", text, re.M))
         print(f"{'not ok' if failed else 'ok':6} {self.name}: {passed} passed, {failed} failed, {seconds:.1f} s", flush=True)
         return passed, failed, f"\n=== {self.name}\n{text}" if failed else ""
+
+
+def figures():
+    """What the jobs have measured; the sum of the chaos runs last."""
+    chaos = [re.findall(r"(\w+) (\d+)", line) for line in FIGURES if line.startswith("chaos ")]
+    sums = {}
+    for name, number in sum(chaos, []):
+        sums[name] = sums.get(name, 0) + int(number)
+    if chaos:
+        sums["seed"] = os.environ["CHAOS_SEED"]
+        print("chaos: " + ", ".join(f"{name} {number}" for name, number in sums.items()))
 
 
 def place(name):
@@ -95,6 +110,7 @@ def place(name):
 
 
 def jobs():
+    yield Job("model", [ROOT / "tests/model.sh"])
     for name in sorted(classes(), key=place):
         yield Job(name, [sys.executable, HERE / "run.py", "--class", name])
     sources = {p.stem for p in (ROOT / "tests/unit").glob("test_*.c")}  # a program without a source is an old one
@@ -109,6 +125,8 @@ def jobs():
 def run_all(words, folder):
     os.chmod(folder, 0o755)
     os.environ["TMPDIR"] = folder
+    if not os.environ.get("CHAOS_SEED"):  # one for all
+        os.environ["CHAOS_SEED"] = str(random.SystemRandom().randrange(1 << 32))
     waiting = [j for j in jobs() if not words or any(w in j.name for w in words)]
     running, passed, failed, told = [], 0, 0, ""
     while waiting or running:
@@ -119,7 +137,9 @@ def run_all(words, folder):
             p, f, text = job.judge()
             passed, failed, told = passed + p, failed + f, told + text
         time.sleep(0.05)
-    print(f"{told}\n{passed} passed, {failed} failed", flush=True)
+    print(told, *FIGURES, sep="\n")
+    figures()
+    print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed or not passed else 0
 
 

@@ -1,5 +1,6 @@
 """zaehlwerk check: is this configuration sound, and do broker and database answer?"""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import frames
@@ -21,6 +22,12 @@ class Check(Case):
         cls.strict_port = str(free_port())
         conf = cls.world.write("strict.conf", f"listener {cls.strict_port} 127.0.0.1\nallow_anonymous false\n")
         cls.world.start("mosquitto-strict", ["mosquitto", "-c", conf])
+        cls.narrow_port, cls.forbidding_port = str(free_port()), str(free_port())
+        conf = f"listener {cls.narrow_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 1\nmax_inflight_messages 1\nsys_interval 1\n"
+        cls.world.start("mosquitto-narrow", ["mosquitto", "-c", cls.world.write("narrow.conf", conf)])
+        acl = cls.world.write("acl", "topic readwrite sensors/#\n")
+        conf = f"listener {cls.forbidding_port} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
+        cls.world.start("mosquitto-forbidding", ["mosquitto", "-c", cls.world.write("forbidding.conf", conf)])
         cls.world.write("keys.csv", frames.keys_csv([frames.Meter("a"), frames.Meter("b")]))
         cls.world.write("bad.csv", "nothing\n")
         cls.sound = {
@@ -80,6 +87,33 @@ class Check(Case):
                 self.assertEqual(status, 78, text)
                 self.assertEqual(text.count(f"variable={variable} "), 1, text)
                 self.assertNotIn("ThisIsMyMeterKey", text)
+
+    def test_what_the_broker_can(self):
+        narrow, forbidding = {"MQTT_PORT": self.narrow_port}, {"MQTT_PORT": self.forbidding_port}
+        old, shared = {"MQTT_PROTOCOL": "3.1.1"}, {"INGEST_SHARED": "1"}
+        sound = "shared subscriptions: yes .*each message to one member.*a part waits for it; not tested: a restart"
+        rows = (
+            ("all of it", {}, sound, 0),
+            ("all of it, MQTT 3.1.1", old, sound, 0),
+            ("all of it, and it is needed", shared, sound, 0),
+            ("loses what is for others", narrow, r"shared subscriptions: no \(\d+ of 16 messages are lost when members are away\)\n", 0),
+            ("and shared ones are needed", narrow | shared, r"shared subscriptions: no .*FAILED, needed by INGEST_SHARED=1\n", 69),
+            ("forbids the topic", forbidding | shared, r"shared subscriptions: not tested .*forbidden\?", 0),
+            ("forbids the topic, MQTT 3.1.1", forbidding | shared | old, r"shared subscriptions: not tested .*forbidden\?", 0))  # fmt: skip
+        for why, env, line, status, text in self.check_all([r[:3] for r in rows]):
+            with self.subTest(why):
+                self.assertEqual(status, next(r[3] for r in rows if r[0] == why), text)
+                self.assertRegex(text, line)
+                found = "not tested" if env.get("MQTT_PORT") == self.forbidding_port else r"yes \(a message of QoS 1 waits"
+                self.assertRegex(text, f"sessions: {found}")
+        self.assertEqual(self.clients(self.narrow_port), 1, "nothing is left at the broker")
+
+    def clients(self, port):
+        """How many clients a broker knows now, those with a session only among them; our question is one."""
+        time.sleep(1.5)  # its sys_interval
+        answer = self.world.tool("mosquitto_sub", "-h", "127.0.0.1", "-p", port, "-t", "$SYS/broker/clients/total", "-W", "3",
+                                 "-F", "%p").stdout.split()  # fmt: skip
+        return int(answer[-1])
 
     def test_usage(self):
         self.assertEqual(self.world.tool(BIN / "zaehlwerk", "check", "--help").returncode, 0)

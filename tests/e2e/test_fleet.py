@@ -57,7 +57,7 @@ class Sent:
         wait_until(lambda: plain(windows().values(), "window_start") == plain(want.values()), "the earliest of each window")
         self.assertEqual(set(windows()), set(want))
         for p in pipeline.service.values():
-            self.assertNotIn("dropped_total{", p.get("/metrics")[1])
+            self.assertNotIn("zaehlwerk_dropped_total{", p.get("/metrics")[1])
         self.assertEqual(pipeline.db.rejects(), [])
         return rows
 
@@ -133,7 +133,7 @@ class AnyOrder:
         for name in names:
             cls.world.service("debouncer", {
                 "DEBOUNCE_CONNECT": cls.wires.endpoint("debounce"), "STORE_BIND": cls.wires.endpoint(name),
-                "ACKS_BIND": cls.wires.endpoint(f"acks-{name}")}, name).port()  # fmt: skip
+                "ACKS_BIND": cls.wires.endpoint(f"acks-{name}"), "ACKS_CONNECT": cls.wires.endpoint("acks")}, name).port()  # fmt: skip
         cls.writer = cls.world.service("db-writer", {
             **cls.db.env, "ACKS_BIND": cls.wires.endpoint("acks"),
             "STORE_CONNECT": ",".join(map(cls.wires.endpoint, ["store", *names]))})  # fmt: skip

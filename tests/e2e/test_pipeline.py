@@ -26,8 +26,9 @@ class Vectors:
     @classmethod
     def prepare(cls):
         cls.other = frames.Meter("not in the file yet")
+        cls.older, cls.extreme = frames.Meter("original"), frames.Meter("extreme", utc=1700000000)
         cls.db = cls.store(cls.world)
-        cls.pipeline = Pipeline(cls.world, cls.db, frames.mbus_vectors()).start()
+        cls.pipeline = Pipeline(cls.world, cls.db, [*frames.mbus_vectors(), cls.older, cls.extreme]).start()
         cls.pipeline.flow()
 
     def test_published_values(self):
@@ -48,8 +49,13 @@ class Vectors:
 
     def test_line_of_the_design(self):
         values = {f: json.loads(ORIGINAL_LINE)[f]["value"] for f in frames.ORIGINAL}
-        t = self.pipeline.probe_meter.telegram(utc=1665581631, values=values, counter=7)
+        t = self.older.telegram(utc=1665581631, values=values, counter=7)
         self.assertEqual(t.text, ORIGINAL_LINE)
+        self.pipeline.send(t)
+        self.pipeline.wait_for(t)
+
+    def test_an_older_one_is_not_shown(self):
+        t = self.pipeline.probe_meter.telegram(utc=1665581631, counter=7)
         # An old telegram of a meter that has shown newer ones is stored and not shown.
         self.pipeline.send(t)
         self.pipeline.wait_for(t, live=False)
@@ -59,9 +65,8 @@ class Vectors:
         self.assertEqual(self.pipeline.shown(t), 0)
 
     def test_counter_and_value_limits(self):
-        meter = self.pipeline.probe_meter
-        meter.utc += 600
-        extremes = {"WIn": 4294967295, "WOut": 4294967295, "PIn": 2147483647, "POut": 0, "U1": 0.0, "U2": 6553.5,
+        meter = self.extreme
+        extremes = {"WIn": 4294967295, "WOut": 4294967295, "PIn": 10000000, "POut": 0, "U1": 0.0, "U2": 1000.0,
                     "U3": 230.0, "I1": 655.35, "I2": 0.01, "I3": 0.1, "PF": -1.0}  # fmt: skip
         for counter in (0, 1, 2147483647, 2147483648, 4294967294):
             with self.subTest(counter=counter):
@@ -123,6 +128,31 @@ class OtherNames(Case):
         for table in ("energy", "energydebounced", "energyDebounced"):
             wait_until(lambda t=table: len(db.query(f"SELECT DISTINCT meter FROM home.{t}")) == 2, f"both in {table}")
         self.assertEqual(db.query("SELECT 1 FROM pg_tables WHERE schemaname = 'smartmeter'"), [])
+
+
+class OldTelegrams(Case):
+    """As it is set when nothing is set: an old telegram that somebody publishes again is stored, never shown."""
+
+    def test_never_live(self):
+        now = int(time.time())
+        fresh, silent = frames.Meter("fresh", utc=now - 60), frames.Meter("silent", utc=now - 86400)
+        pipeline = Pipeline(self.world, Sqlite(self.world), [fresh, silent])
+        del pipeline.env["LIVE_SKEW_SECONDS"]
+        pipeline.start()
+
+        def through():
+            t = fresh.telegram()
+            pipeline.send(t)
+            return pipeline.shown(t)
+
+        wait_until(through, "live values")
+        yesterday = silent.telegram()  # nothing newer of this meter was ever shown
+        pipeline.send(yesterday)
+        pipeline.wait_for(yesterday, live=False)
+        publisher = pipeline.service["publisher"]
+        wait_until(lambda: publisher.metric("held_back_total", reason="clock") == 1, "it is held back")
+        self.assertEqual(pipeline.shown(yesterday), 0)
+        self.assertEqual(len(publisher.lines("not live", silent.id, "LIVE_SKEW_SECONDS")), 1)
 
 
 class OneTopic(Case):

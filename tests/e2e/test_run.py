@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 
 import frames
 from harness import BIN, ENVIRONMENT, SANITIZER, SANITIZER_ENV, Case, wait_until
@@ -164,7 +165,7 @@ class OwnSettings(Case):
         cls.broker = Broker(cls.world)
 
     def test_server_env(self):
-        broker, meter = self.broker, frames.Meter("at home")
+        broker, meter = self.broker, frames.Meter("at home", utc=int(time.time()) - 600)
         sub = Subscriber(broker, "home/values")
         run = Run(self.world, "own", (
             f"# my own meter\r\nMQTT_HOST=127.0.0.1\nMQTT_PORT='{broker.port}'\nexport SMARTMETER_KEY=\"{meter.key.hex(':')}\"\n\n"

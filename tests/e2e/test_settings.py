@@ -17,12 +17,14 @@ DB = ["DB_URL", "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "SMAR
 ALL = ["HTTP_LISTEN", "LOG_LEVEL", "LOG_FORMAT"]
 SETTINGS = {
     "mqtt-ingest": [*MQTT, "MQTT_CLIENT_ID", "SMARTMETER_RAWDATA_MQTT_TOPIC", "SMARTMETER_VALUES_MQTT_TOPIC",
-                    "DURABLE_STREAMS", "REASSEMBLY_MS", "INGEST_WINDOW", "TELEGRAMS_BIND", *ALL],
+                    "DURABLE_STREAMS", "REASSEMBLY_MS", "JOURNAL_PATH", "JOURNAL_SYNC_MS", "JOURNAL_MAX_BYTES",
+                    "INGEST_SLOTS", "INGEST_SLOT", "INGEST_SHARED", "INGEST_WINDOW", "TELEGRAMS_BIND", "ACKS_CONNECT", *ALL],
     "decryptor": ["SMARTMETER_KEY", "SMARTMETER_AUTHENTICATION_KEY", "SMARTMETER_KEYS_FILE", "TELEGRAMS_CONNECT",
                   "STORE_BIND", "DEBOUNCE_BIND", "READINGS_BIND", *ALL],
-    "db-writer": [*DB, "STORE_CONNECT", "ACKS_BIND", *ALL],
-    "debouncer": ["DEBOUNCE_SECONDS", "DEBOUNCE_CONNECT", "STORE_BIND", "ACKS_BIND", *ALL],
-    "publisher": [*MQTT, "MQTT_PUBLISHER_CLIENT_ID", "SMARTMETER_VALUES_MQTT_TOPIC", "READINGS_CONNECT", *ALL],
+    "db-writer": [*DB, "REJECTS_KEEP_DAYS", "REJECTS_MAX_BYTES", "STORE_CONNECT", "ACKS_BIND", *ALL],
+    "debouncer": ["DEBOUNCE_SECONDS", "DEBOUNCE_CONNECT", "STORE_BIND", "ACKS_BIND", "ACKS_CONNECT", *ALL],
+    "publisher": [*MQTT, "MQTT_PUBLISHER_CLIENT_ID", "SMARTMETER_VALUES_MQTT_TOPIC", "READINGS_CONNECT",
+                  "LIVE_SKEW_SECONDS", *ALL],
     "meter-sim": MQTT,
 }  # fmt: skip
 
@@ -42,6 +44,17 @@ WRONG = [
     ("mqtt-ingest", {"SMARTMETER_RAWDATA_MQTT_TOPIC": "v/+/x", "SMARTMETER_VALUES_MQTT_TOPIC": "v/{name}/x"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
     ("mqtt-ingest", {"REASSEMBLY_MS": "3s"}, "REASSEMBLY_MS"),
     ("mqtt-ingest", {"INGEST_WINDOW": "-1"}, "INGEST_WINDOW"),
+    ("mqtt-ingest", {"JOURNAL_PATH": "/nowhere/at/all"}, "JOURNAL_PATH"),
+    ("mqtt-ingest", {"JOURNAL_PATH": "{folder}/key/x"}, "JOURNAL_PATH"),
+    ("mqtt-ingest", {"JOURNAL_MAX_BYTES": "1"}, "JOURNAL_MAX_BYTES"),
+    ("mqtt-ingest", {"INGEST_SLOTS": "0"}, "INGEST_SLOTS"),
+    ("mqtt-ingest", {"INGEST_SLOTS": "257"}, "INGEST_SLOTS"),
+    ("mqtt-ingest", {"INGEST_SLOTS": "3", "SMARTMETER_RAWDATA_MQTT_TOPIC": "a,b"}, "INGEST_SLOTS"),
+    ("mqtt-ingest", {"INGEST_SLOTS": "2", "SMARTMETER_RAWDATA_MQTT_TOPIC": "a/+,a/7"}, "SMARTMETER_RAWDATA_MQTT_TOPIC"),
+    ("mqtt-ingest", {"INGEST_SLOT": "1"}, "INGEST_SLOT"),
+    ("mqtt-ingest", {"INGEST_SLOT": "one"}, "INGEST_SLOT"),
+    ("mqtt-ingest", {"INGEST_SHARED": "yes"}, "INGEST_SHARED"),
+    ("mqtt-ingest", {"ACKS_CONNECT": "tcp://db-writer"}, "ACKS_CONNECT"),
     ("mqtt-ingest", {"TELEGRAMS_BIND": "telegrams"}, "TELEGRAMS_BIND"),
     ("mqtt-ingest", {"TELEGRAMS_BIND": "tcp://127.0.0.1:{used}"}, "TELEGRAMS_BIND"),
     ("mqtt-ingest", {"TELEGRAMS_BIND": "ipc:///nowhere/at/all"}, "TELEGRAMS_BIND"),
@@ -76,6 +89,8 @@ WRONG = [
     ("db-writer", {"SMARTMETER_DB_TABLE": "History"}, "SMARTMETER_DB_TABLE"),
     ("db-writer", {"SMARTMETER_DB_TABLE": "h; DROP TABLE meters"}, "SMARTMETER_DB_TABLE"),
     ("db-writer", {"SMARTMETER_DB_SCHEMA": 'x"y'}, "SMARTMETER_DB_SCHEMA"),
+    ("db-writer", {"REJECTS_KEEP_DAYS": "-1"}, "REJECTS_KEEP_DAYS"),
+    ("db-writer", {"REJECTS_MAX_BYTES": "1GB"}, "REJECTS_MAX_BYTES"),
     ("db-writer", {"STORE_CONNECT": ","}, "STORE_CONNECT"),
     ("db-writer", {"ACKS_BIND": "tcp://127.0.0.1:{used}"}, "ACKS_BIND"),
     ("debouncer", {"DEBOUNCE_SECONDS": "0"}, "DEBOUNCE_SECONDS"),
@@ -113,10 +128,10 @@ class Settings(Case):
     def prepare(cls):
         path = cls.world.path
         cls.base = {
-            "SMARTMETER_KEY": KEY, "DB_URL": f"sqlite:{path}/x.sqlite", "HTTP_LISTEN": "127.0.0.1:0", "MQTT_HOST": "127.0.0.1",
+            "SMARTMETER_KEY": KEY, "DB_URL": f"sqlite:{path}/x.sqlite", "HTTP_LISTEN": "127.0.0.1:0", "JOURNAL_PATH": f"{path}/x-journal", "MQTT_HOST": "127.0.0.1",
             "MQTT_PORT": str(free_port()),
             **{v: f"ipc://{path}/{v}" for v in ("TELEGRAMS_BIND", "STORE_BIND", "DEBOUNCE_BIND", "READINGS_BIND", "ACKS_BIND",
-                                                "TELEGRAMS_CONNECT", "STORE_CONNECT", "DEBOUNCE_CONNECT", "READINGS_CONNECT")}}  # fmt: skip
+                                                "TELEGRAMS_CONNECT", "STORE_CONNECT", "DEBOUNCE_CONNECT", "READINGS_CONNECT", "ACKS_CONNECT")}}  # fmt: skip
         cls.world.write("headless.csv", f"{frames.Meter('x').id},{KEY}\n")
         cls.world.write("empty.csv", "system_title,key\n")
         cls.world.write("key", f"{KEY}\n")
@@ -151,7 +166,7 @@ class Settings(Case):
 
     def test_check_config_finds_what_a_start_would(self):
         """All but what only the network, a socket or the database can tell."""
-        late = ("{used}", "{mysql}", "{pg}", "newer.sqlite", "ipc:///nowhere")
+        late = ("{used}", "{mysql}", "{pg}", "newer.sqlite", "ipc:///nowhere", "/nowhere/at/all", "/key/x")
         for service, env, variable in WRONG:
             if service == "meter-sim" or any(word in v for v in env.values() for word in late):
                 continue

@@ -128,7 +128,7 @@ feed(struct assembler *a, const uint8_t *octets, size_t len, int64_t now, struct
 {
     uint8_t *exact = copy(octets, len);
 
-    assert(assembler_feed(a, exact, len, now, take, run) == 0);
+    assert(assembler_feed(a, exact, len, (struct arrival){.ms = now}, take, run) == 0);
     assert(assembler_pending(a) <= 4 * APDU_MAX + MBUS_FRAME_MAX);
     free(exact);
 }

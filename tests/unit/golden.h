@@ -19,6 +19,7 @@ static const char *const goldens[] = {
     "reading-single-phase",
     "reading-without-time",
     "reading-plain",
+    "reading-replayed",
     "debounced",
     "reject",
     "ack",
@@ -60,7 +61,8 @@ static inline json_t *golden_json(const char *name)
 /** Keys whose text stands for binary. */
 static inline bool is_binary(const char *key)
 {
-    return strcmp(key, "origin") == 0 || strcmp(key, "apdu") == 0 || strcmp(key, "octets") == 0;
+    return strcmp(key, "origin") == 0 || strcmp(key, "apdu") == 0 || strcmp(key, "octets") == 0 ||
+           strcmp(key, "replays") == 0;
 }
 
 static inline int golden_write(void *out, const char *octets, size_t len)

@@ -58,7 +58,8 @@ static inline void stream_feed(struct stream *s, const uint8_t *octets, size_t l
     s->in += len;
     for (size_t i = 0; i < len; i++)
         s->in_of[octets[i]]++;
-    assert_int_equal(assembler_feed(s->assembler, exact.at, exact.len, s->now_ms, stream_take, s),
+    assert_int_equal(assembler_feed(s->assembler, exact.at, exact.len,
+                                    (struct arrival){.ms = s->now_ms}, stream_take, s),
                      0);
     free(exact.at);
 }

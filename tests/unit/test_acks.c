@@ -21,7 +21,7 @@ static int open_link(void **state)
     snprintf(endpoint, sizeof endpoint, "ipc://%s/acks", scratch);
     if (rc != 0 || link_bind(&svc, LINK_TOPICS, "ACKS_BIND", endpoint, &bound) != 0)
         return 1;
-    sub = raw_new(ZMQ_SUB, 20);
+    sub = raw_new(ZMQ_SUB, 200);
     zsock_set_subscribe(sub, "");
     rc = zsock_connect(sub, "%s", endpoint);
     for (int i = 0; i < 200 && rc == 0; i++) {
@@ -160,7 +160,7 @@ static void ranges_are_exact(void **state)
             struct record r =
                 delivery(rows[i].items[n].origin, rows[i].items[n].seq, rows[i].items[n].index);
 
-            assert_int_equal(acks_add(&acks, &r, rows[i].items[n].stream), 0);
+            assert_int_equal(acks_add(&acks, &r, rows[i].items[n].stream, false), 0);
         }
         assert_int_equal(acks_publish(&acks, bound), n);
         text = all_acks();
@@ -216,7 +216,7 @@ static void never_more_than_was_committed(void **state)
             int o = (int)random() % 2, seq = (int)random() % SEQS, index = (int)random() % INDEXES;
 
             r = delivery((char)('A' + o), (uint64_t)seq, (uint32_t)index);
-            assert_int_equal(acks_add(&acks, &r, "history"), 0);
+            assert_int_equal(acks_add(&acks, &r, "history", false), 0);
             done[o][seq][index] = true;
         }
         acks_publish(&acks, bound);

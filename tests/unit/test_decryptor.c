@@ -41,7 +41,9 @@ static struct octets apdu_of(const struct octets *frames)
         return octets_copy(llc + 3, (size_t)(frames->at + frames->len - 3 - (llc + 3)));
     }
     assembler = assembler_new();
-    assert_int_equal(assembler_feed(assembler, frames->at, frames->len, 0, keep_apdu, &apdu), 0);
+    assert_int_equal(
+        assembler_feed(assembler, frames->at, frames->len, (struct arrival){0}, keep_apdu, &apdu),
+        0);
     assembler_free(assembler);
     return apdu;
 }

@@ -7,6 +7,8 @@
 #include "capture.h"
 #include "ingest.h"
 
+static const struct slots_conf one = {.count = 1, .fixed = (char[]){""}};
+
 static void a_loop_is_refused(void **state)
 {
     static const struct row {
@@ -46,7 +48,7 @@ static void a_loop_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         char raw[64], values[64];
-        struct ingest self = {.raw_topics = raw, .values_topic = values};
+        struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
         const char *log;
         int rc;
 
@@ -67,7 +69,7 @@ static void a_loop_is_refused(void **state)
 static void the_number_of_filters_is_bounded(void **state)
 {
     char raw[4 * (MQTT_FILTERS_MAX + 1)] = "", values[] = "values";
-    struct ingest self = {.raw_topics = raw, .values_topic = values};
+    struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc[2];
 
@@ -86,7 +88,7 @@ static void the_number_of_filters_is_bounded(void **state)
 static void long_topics_do_no_harm(void **state)
 {
     static char raw[4001], values[4001];
-    struct ingest self = {.raw_topics = raw, .values_topic = values};
+    struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc;
 

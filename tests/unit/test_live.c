@@ -39,7 +39,7 @@ static void what_is_live(void **state)
         {"the clock set right again", A, 0, 100, 0, 71, LIVE},
         {"and older than that", A, 0, 100, 1, 72, LIVE_STALE},
     };
-    struct live *l = live_new();
+    struct live *l = live_new(0);
 
     (void)state;
     assert_int_equal(live_meters(l), 0);
@@ -62,10 +62,46 @@ static void what_is_live(void **state)
     live_free(NULL);
 }
 
+/* An old telegram that somebody publishes again, though nothing newer was shown yet. */
+static void meter_time_is_near_its_arrival(void **state)
+{
+    static const struct row {
+        int64_t ago;
+        enum live_verdict verdict;
+    } rows[] = {{86400, LIVE_CLOCK}, {10801, LIVE_CLOCK},  {10800, LIVE},
+                {5, LIVE},           {-10801, LIVE_CLOCK}, {-10800, LIVE}};
+    struct live *l = live_new(10800);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct record r = {.arrival_ms = NOW_S * 1000LL,
+                           .reading = {.meter = A, .has_time = true, .time = NOW_S - rows[i].ago}};
+
+        if (live_judge(l, &r, NOW_S * 1000LL) != rows[i].verdict)
+            fail_msg("%d s ago", (int)rows[i].ago);
+    }
+    live_free(l);
+}
+
+/* A suspect one is not shown, and is not the last shown. */
+static void a_suspect_one_is_kept_back(void **state)
+{
+    struct live *l = live_new(0);
+    struct record r = {
+        .arrival_ms = NOW_S * 1000LL,
+        .reading = {.meter = A, .has_time = true, .time = NOW_S, .suspect = "energy-falls"}};
+
+    (void)state;
+    assert_int_equal(live_judge(l, &r, NOW_S * 1000LL), LIVE_SUSPECT);
+    r.reading.suspect[0] = '\0';
+    assert_int_equal(live_judge(l, &r, NOW_S * 1000LL), LIVE);
+    live_free(l);
+}
+
 /* A meter without a clock is judged by arrival. */
 static void without_a_clock_arrival_counts(void **state)
 {
-    struct live *l = live_new();
+    struct live *l = live_new(0);
     struct record r = {
         .arrival_ms = NOW_S * 1000LL - 5000, .reading.counter = -1, .reading.meter = A};
 
@@ -84,6 +120,8 @@ static void verdicts_have_names(void **state)
     assert_string_equal(live_name(LIVE_REDELIVERED), "redelivered");
     assert_string_equal(live_name(LIVE_LATE), "late");
     assert_string_equal(live_name(LIVE_STALE), "stale");
+    assert_string_equal(live_name(LIVE_SUSPECT), "suspect");
+    assert_string_equal(live_name(LIVE_CLOCK), "clock");
 }
 
 static void topics_of_readings(void **state)
@@ -133,6 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_live),
+        cmocka_unit_test(meter_time_is_near_its_arrival),
+        cmocka_unit_test(a_suspect_one_is_kept_back),
         cmocka_unit_test(without_a_clock_arrival_counts),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(topics_of_readings),

@@ -93,10 +93,47 @@ static void filters_match(void **state)
     }
 }
 
+/* --- stated arrivals ------------------------------------------------------------------- */
+
+#define NOW INT64_C(1795520000123)
+
+static const struct {
+    const char *text;
+    int64_t arrival_ms;
+} arrivals[] = {
+    {"1795520000123", NOW},
+    {"1", 1},
+    {"0001795520000123", NOW},
+    {"1795520600123", NOW + 600000},
+    {"1795520600124", -1}, /* more than 10 minutes ahead */
+    {"9999999999999999", -1},
+    {"00000000000000001", -1}, /* longer than any time */
+    {"99999999999999999999999", -1},
+    {"0", -1},
+    {"-1", -1},
+    {"+1", -1},
+    {" 1", -1},
+    {"1 ", -1},
+    {"1.5", -1},
+    {"1e3", -1},
+    {"soon", -1},
+    {"", -1},
+};
+
+static void an_arrival_is_digits_of_a_sane_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(arrivals); i++)
+        if (mqtt_arrival(arrivals[i].text, strlen(arrivals[i].text), NOW) != arrivals[i].arrival_ms)
+            fail_msg("%s", arrivals[i].text);
+    assert_true(mqtt_arrival("12x", 2, NOW) == 12); /* a view, no NUL */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_match),
+        cmocka_unit_test(an_arrival_is_digits_of_a_sane_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,7 @@ static void pack_telegram(void *arg, const struct telegram_octets *t)
     struct record r = delivery(RECORD_TELEGRAM, 4711, 1686293876623);
 
     (void)arg;
+    r.clock = 1;
     r.verdict = t->verdict;
     r.apdu = (struct view){t->apdu, t->apdu_len};
     r.octets = (struct view){t->octets, t->octets_len};
@@ -120,9 +121,9 @@ static void a_meters_frames_make_the_golden_telegram(void **state)
 
     (void)state;
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(
-            assembler_feed(assembler, frames[i].at, frames[i].len, 0, pack_telegram, &telegrams),
-            0);
+        assert_int_equal(assembler_feed(assembler, frames[i].at, frames[i].len, (struct arrival){0},
+                                        pack_telegram, &telegrams),
+                         0);
         free(frames[i].at);
     }
     assert_int_equal(telegrams, 1);
@@ -308,32 +309,6 @@ static void beyond_the_extremes(void **state)
     record_memory_free(&memory);
 }
 
-static void which_streams_a_record_wants(void **state)
-{
-    static const struct row {
-        const char *streams, *stream;
-        bool wants;
-    } rows[] = {
-        {"history,debounced", "history", true},
-        {"history,debounced", "debounced", true},
-        {"history", "history", true},
-        {"history,debounced", "hist", false},
-        {"history", "history2", false},
-        {"history2", "history", false},
-        {"debounced", "history", false},
-        {",,history,", "history", true},
-        {"", "history", false},
-    };
-    struct record r = {0};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        snprintf(r.streams, sizeof r.streams, "%s", rows[i].streams);
-        if (record_wants(&r, rows[i].stream) != rows[i].wants)
-            fail_msg("%s in %s", rows[i].stream, rows[i].streams);
-    }
-}
-
 static void the_time_of_a_record(void **state)
 {
     struct record r = {.arrival_ms = 1686293876999, .reading.time = 1600000000};
@@ -354,7 +329,6 @@ int main(void)
         cmocka_unit_test(records_stand_back_to_back),
         cmocka_unit_test(extremes_come_back_as_they_were),
         cmocka_unit_test(beyond_the_extremes),
-        cmocka_unit_test(which_streams_a_record_wants),
         cmocka_unit_test(the_time_of_a_record),
     };
 

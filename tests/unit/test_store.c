@@ -117,6 +117,45 @@ static void values_and_their_columns(void **state)
     store_free(s);
 }
 
+/* Without a clock: the same reading is found again, whenever and however often it comes. */
+static void without_a_clock_a_reading_is_found_again(void **state)
+{
+    static const struct row {
+        const char *why;
+        int64_t arrival_ms, counter, pin;
+        size_t rows;
+    } rows[] = {
+        {"the first", 1000000, 5, 1, 1},
+        {"redelivered", 1000000, 5, 1, 0},
+        {"replayed a day later", 87400000, 5, 1, 0},
+        {"the next in the same second", 1000500, 6, 1, 1},
+        {"plain", 2000000, -1, 7, 1},
+        {"published again", 2059000, -1, 7, 0},
+        {"another in the same second", 2000400, -1, 8, 1},
+        {"and again", 2001400, -1, 8, 0},
+        {"the same values more than a minute later", 2060001, -1, 7, 1},
+    };
+    struct store *s = open_store(0);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct record r = three_phases(0, rows[i].counter);
+
+        r.reading.has_time = false;
+        r.arrival_ms = rows[i].arrival_ms;
+        r.reading.values[FIELD_PIN].mantissa = rows[i].pin;
+        if (write_rows(s, &r, 1, 0).readings != rows[i].rows)
+            fail_msg("%s", rows[i].why);
+        r.type = RECORD_DEBOUNCED;
+        r.window = r.arrival_ms / 300000 * 300;
+        write_rows(s, &r, 1, 0);
+    }
+    check("SELECT time, counter, pin FROM history ORDER BY time, counter",
+          "1000 5 1;1000 6 1;2000 -1 7;2001 -1 8;2060 -1 7;");
+    check("SELECT window_start, time, counter FROM historydebounced", "900 1000 5;1800 2000 -1;");
+    store_free(s);
+}
+
 /* --- debounced ------------------------------------------------------------------------- */
 
 /* Every order of four readings of one window, one by one and in one batch. */
@@ -199,7 +238,7 @@ static void rejects_are_kept_whole_and_once(void **state)
     assert_int_equal(write_rows(s, rows, 3, 0).rejects, 0);
     check("SELECT time, meter, topic, reason, detail, hex(payload) FROM rejects ORDER BY time",
           "0 -  truncated  ;"
-          "1686293876 " METER " t wrong-key no data-notification header 6800FF16;"
+          "1686293876.623 " METER " t wrong-key no data-notification header 6800FF16;"
           "1686293877 - z\xC3\xA4 not-a-frame  6800;");
     check("SELECT hex(digest) FROM rejects WHERE time = 0",
           "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855;");
@@ -212,11 +251,9 @@ static void rejects_are_kept_whole_and_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(readings_are_stored_exactly),
-        TEST(the_same_reading_is_stored_once),
-        TEST(values_and_their_columns),
-        TEST(the_earliest_of_a_window_stays),
-        TEST(windows_and_meters_have_rows_of_their_own),
+        TEST(readings_are_stored_exactly),     TEST(the_same_reading_is_stored_once),
+        TEST(values_and_their_columns),        TEST(without_a_clock_a_reading_is_found_again),
+        TEST(the_earliest_of_a_window_stays),  TEST(windows_and_meters_have_rows_of_their_own),
         TEST(rejects_are_kept_whole_and_once),
     };
 

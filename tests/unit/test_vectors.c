@@ -19,7 +19,7 @@ static bool is_special(const char *id)
 }
 
 /* One way for a telegram to come in. */
-struct arrival {
+struct inflow {
     struct assembler *assembler;
     struct gcm *gcm;
     struct decode_keys keys;
@@ -31,7 +31,7 @@ struct arrival {
 
 static void decode(void *arg, const struct telegram_octets *t)
 {
-    struct arrival *a = arg;
+    struct inflow *a = arg;
     const char *detail = t->detail;
 
     a->outcomes++;
@@ -45,15 +45,16 @@ static void decode(void *arg, const struct telegram_octets *t)
         assert_int_equal(t->apdu_len, 0);
 }
 
-static void feed(struct arrival *a, const uint8_t *octets, size_t len)
+static void feed(struct inflow *a, const uint8_t *octets, size_t len)
 {
     struct octets exact = octets_copy(octets, len);
 
-    assert_int_equal(assembler_feed(a->assembler, exact.at, exact.len, 0, decode, a), 0);
+    assert_int_equal(
+        assembler_feed(a->assembler, exact.at, exact.len, (struct arrival){0}, decode, a), 0);
     free(exact.at);
 }
 
-static void feed_payload(struct arrival *a, const uint8_t *payload, size_t len)
+static void feed_payload(struct inflow *a, const uint8_t *payload, size_t len)
 {
     struct buf out = {0};
     enum payload_form form;
@@ -66,7 +67,7 @@ static void feed_payload(struct arrival *a, const uint8_t *payload, size_t len)
 
 enum way { JOINED, EACH, OCTETS, HEX, RAW, HEX_EACH, RAW_EACH, WAYS };
 
-static void feed_way(struct arrival *a, enum way way, const struct octets *frames, size_t count)
+static void feed_way(struct inflow *a, enum way way, const struct octets *frames, size_t count)
 {
     struct buf all = {0};
     char *hex;
@@ -96,12 +97,12 @@ static void feed_way(struct arrival *a, enum way way, const struct octets *frame
 }
 
 /* The telegram came in this way: one outcome, of all its octets. */
-static void arrive(struct arrival *a, const json_t *vector, struct decode_keys keys, enum way way)
+static void arrive(struct inflow *a, const json_t *vector, struct decode_keys keys, enum way way)
 {
     struct octets frames[FRAMES_MAX];
     size_t count = vector_frames(vector, frames), octets = 0;
 
-    *a = (struct arrival){.assembler = assembler_new(), .gcm = gcm_new(), .keys = keys};
+    *a = (struct inflow){.assembler = assembler_new(), .gcm = gcm_new(), .keys = keys};
     feed_way(a, way, frames, count);
     if (a->outcomes != 1 || assembler_pending(a->assembler) != 0)
         fail_msg("%s, way %d: %u outcomes", vector_text(vector, "id"), way, a->outcomes);
@@ -117,7 +118,7 @@ static void arrive(struct arrival *a, const json_t *vector, struct decode_keys k
 static void check_mbus(const json_t *vector, const char *id)
 {
     bool bare = strcmp(id, "netznoe-sagemcom-t210d-olddoc") == 0; /* an APDU without frames */
-    struct arrival a;
+    struct inflow a;
 
     if ((strcmp(vector_text(vector, "link"), "mbus") != 0 && !bare) || is_special(id))
         return;
@@ -146,7 +147,7 @@ static void the_seed_frame_without_its_key(void **state)
     json_t *vectors = vectors_load();
     const json_t *vector = vector_find(vectors, "seed-frame");
     struct decode_keys none = {0}, other = {.has_key = true, .key = "any other key.."};
-    struct arrival a;
+    struct inflow a;
 
     (void)state;
     for (enum way way = 0; way < WAYS; way++) {
@@ -169,7 +170,7 @@ static void the_broken_second_fragment(void **state)
     struct octets plain = octets_from_hex(vector_text(vector, "plaintext"));
     struct reading r;
     const char *detail;
-    struct arrival a;
+    struct inflow a;
 
     (void)state;
     for (enum way way = 0; way < WAYS; way++) {
@@ -185,7 +186,7 @@ static void the_broken_second_fragment(void **state)
 static void check_wrong_key(const json_t *vector, const char *id)
 {
     struct decode_keys keys = keys_of(vector);
-    struct arrival a;
+    struct inflow a;
 
     if (strcmp(vector_text(vector, "link"), "mbus") != 0 || !keys.has_key || is_special(id))
         return;

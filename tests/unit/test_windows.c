@@ -41,10 +41,32 @@ static void windows_are_aligned_to_utc(void **state)
     windows_free(NULL);
 }
 
+static const uint8_t origin[ORIGIN_OCTETS] = {1}, after_restart[ORIGIN_OCTETS] = {2};
+static uint64_t seq; /* of the last reading */
+
+/* A reading of the next delivery. */
+static bool take(struct windows *w, const char *meter, bool suspect, int64_t time, int64_t counter)
+{
+    struct record r = {.reading = {.has_time = true, .time = time, .counter = counter}};
+
+    r.seq = ++seq;
+    memcpy(r.origin, origin, ORIGIN_OCTETS);
+    snprintf(r.reading.meter, sizeof r.reading.meter, "%s", meter);
+    snprintf(r.reading.suspect, sizeof r.reading.suspect, "%s", suspect ? "energy-falls" : "");
+    return windows_take(w, &r);
+}
+
+static void commit(struct windows *w, uint64_t first, uint64_t last)
+{
+    const struct ack_range range = {first, last, 0};
+
+    windows_committed(w, origin, &range);
+}
+
 #define A "5341475E40F89D93"
 #define B "4B464D2D3281D0BF"
 
-/* One memory, row by row: windows of 300 s begin at 900, 1200, 1500. */
+/* One memory, row by row, all committed at once: windows of 300 s begin at 900, 1200, 1500. */
 static void what_must_go_to_the_database(void **state)
 {
     static const struct row {
@@ -83,8 +105,10 @@ static void what_must_go_to_the_database(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (windows_take(w, rows[i].meter, rows[i].time, rows[i].counter) != rows[i].goes)
+        if (take(w, rows[i].meter, false, rows[i].time, rows[i].counter) != rows[i].goes)
             fail_msg("%zu: %s", i, rows[i].why);
+        else
+            commit(w, seq, seq);
     assert_int_equal(windows_count(w), 3);
     windows_free(w);
 }
@@ -110,12 +134,52 @@ static void the_earliest_always_goes(void **state)
 
         snprintf(meter, sizeof meter, "%016d", m);
         *s = at < *s ? at : *s;
-        if (windows_take(w, meter, at, at))
+        if (take(w, meter, false, at, at))
             *g = at < *g ? at : *g;
+        if (random() % 4 == 0)
+            commit(w, seq, seq);
         if (*g != *s)
             fail_msg("reading %d: %" PRId64 " went, %" PRId64 " is the earliest", n, *g, *s);
     }
     assert_int_equal(windows_count(w), METERS);
+    windows_free(w);
+}
+
+/* What is only on its way may yet be refused, or lost with its journal. */
+static void only_what_is_committed_is_a_ground(void **state)
+{
+    const struct ack_range others[] = {{1, 1, 1}, {2, 100, 0}, {UINT64_MAX, UINT64_MAX, 0}};
+    const struct ack_range whole = {0, UINT64_MAX, 0};
+    struct windows *w = windows_new(300);
+
+    (void)state;
+    seq = 0;
+    assert_true(take(w, A, false, 1000, 50));
+    assert_true(take(w, A, false, 1005, 51));
+    for (size_t i = 0; i < COUNT(others); i++)
+        windows_committed(w, origin, &others[i]);
+    windows_committed(w, after_restart, &(const struct ack_range){1, 1, 0});
+    windows_committed(w, origin, &whole); /* nobody commits that many: not worth looking at */
+    assert_true(take(w, A, false, 1010, 52));
+    commit(w, 1, 3);
+    assert_false(take(w, A, false, 1015, 53));
+    assert_true(take(w, A, false, 990, 49)); /* an earlier one is the new ground */
+    assert_true(take(w, A, false, 1020, 54));
+    commit(w, seq - 1, seq - 1);
+    assert_false(take(w, A, false, 1025, 55));
+    windows_free(w);
+}
+
+/* Another decryptor may find suspect what the first did not: it is the same reading all the same.
+ */
+static void the_remembered_one_goes_again_though_suspect(void **state)
+{
+    struct windows *w = windows_new(300);
+
+    (void)state;
+    assert_true(take(w, A, false, 1000, 50));
+    commit(w, seq, seq);
+    assert_true(take(w, A, true, 1000, 50));
     windows_free(w);
 }
 
@@ -125,6 +189,8 @@ int main(void)
         cmocka_unit_test(windows_are_aligned_to_utc),
         cmocka_unit_test(what_must_go_to_the_database),
         cmocka_unit_test(the_earliest_always_goes),
+        cmocka_unit_test(only_what_is_committed_is_a_ground),
+        cmocka_unit_test(the_remembered_one_goes_again_though_suspect),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
