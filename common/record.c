@@ -31,18 +31,18 @@ enum form {
 struct member {
     const char *key;
     enum form form;
-    size_t offset;
-    size_t size;   /* TEXT: the array's size */
     bool optional; /* came with a later program: all zero when it is missing */
+    size_t offset;
+    size_t size; /* TEXT: the array's size */
 };
 
 #define MEMBER(key, form, m)                                                                       \
     {                                                                                              \
-        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m), false              \
+        key, form, false, offsetof(struct record, m), sizeof(((struct record *)0)->m)              \
     }
 #define OPTIONAL(key, form, m)                                                                     \
     {                                                                                              \
-        key, form, offsetof(struct record, m), sizeof(((struct record *)0)->m), true               \
+        key, form, true, offsetof(struct record, m), sizeof(((struct record *)0)->m)               \
     }
 
 #define DELIVERY                                                                                   \
@@ -59,7 +59,7 @@ struct member {
 
 #define END                                                                                        \
     {                                                                                              \
-        NULL, U64, 0, 0, false                                                                     \
+        NULL, U64, false, 0, 0                                                                     \
     }
 
 static const struct member telegram[] = {
@@ -87,7 +87,7 @@ static const struct member ack[] = {
     MEMBER("origin", ORIGIN, origin),
     MEMBER("stream", TEXT, stream),
     OPTIONAL("reject", U8, reject),
-    {"ranges", RANGES, offsetof(struct record, ranges), 0, false},
+    {"ranges", RANGES, false, offsetof(struct record, ranges), 0},
     END,
 };
 

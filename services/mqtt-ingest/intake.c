@@ -40,7 +40,7 @@ static int grow(struct intake *in)
     decided = reallocarray(in->decided, room, sizeof *decided);
     if (decided != NULL)
         in->decided = decided;
-    fresh = reallocarray(in->fresh, room, sizeof *fresh);
+    fresh = reallocarray(in->fresh, room, sizeof(void *));
     if (fresh != NULL)
         in->fresh = fresh;
     if (decided == NULL || fresh == NULL)

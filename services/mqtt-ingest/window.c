@@ -51,7 +51,7 @@ struct window *window_new(size_t max)
     w->threshold = max;
     w->heads = calloc(w->chains, sizeof *w->heads);
     w->flights = calloc(max, sizeof *w->flights);
-    w->candidates = calloc(max, sizeof *w->candidates);
+    w->candidates = calloc(max, sizeof(void *));
     if (w->heads == NULL || w->flights == NULL || w->candidates == NULL) {
         window_free(w);
         return NULL;
@@ -296,7 +296,7 @@ static size_t find_candidates(struct window *w, int64_t now_ms, size_t *probes, 
         if (fate == ON_ITS_WAY && f->used && f->t.failures >= WINDOW_ALONE_AFTER)
             *alone = true;
     }
-    qsort(w->candidates, n, sizeof *w->candidates, by_age);
+    qsort(w->candidates, n, sizeof(void *), by_age);
     return n;
 }
 
