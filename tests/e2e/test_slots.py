@@ -266,9 +266,9 @@ class Retire(Slots):
         place = self.copy(1)
         self.pipeline.service[place].stop()
         meter = Meter("keeps on coming")
-        pub = self.world.start("publisher", ["sh", "-c", (
-            f"while sleep 0.2; do echo {meter.telegram().hex}; done | "
-            f"mosquitto_pub -h 127.0.0.1 -p {self.pipeline.broker.port} -q 1 -t house/b/x -l")])  # fmt: skip
+        pub = self.world.start("publisher", [
+            "mosquitto_pub", "-h", "127.0.0.1", "-p", self.pipeline.broker.port, "-q", "1", "-t", "house/b/x",
+            "-m", meter.telegram().hex, "--repeat", "10000", "--repeat-delay", "0.2"])  # fmt: skip
         pub.ends |= {-15}
         status, log = self.retire(1, place, "--seconds", "16", MQTT_PROTOCOL="3.1.1")
         self.assertEqual(status, 0, log)
