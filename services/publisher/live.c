@@ -9,6 +9,7 @@ enum { LIVE_MS = 60000, AHEAD_SECONDS = 120 };
 
 struct shown {
     bool known;
+    bool near; /* its time was seen near an arrival: it has a clock that is right */
     int64_t time, counter;
 };
 
@@ -80,22 +81,26 @@ static bool is_far(const struct live *l, const struct record *r)
 
 enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms)
 {
-    struct shown *shown;
+    struct shown *shown = names_add(l->meters, r->reading.meter);
+    bool far = is_far(l, r);
 
+    if (shown != NULL && r->reading.has_time)
+        shown->near |= !far;
     if (r->attempt > 0)
         return LIVE_REDELIVERED;
     if (now_ms - r->arrival_ms >= LIVE_MS)
         return LIVE_LATE;
     if (r->reading.suspect[0] != '\0')
         return LIVE_SUSPECT;
-    if (is_far(l, r))
-        return LIVE_CLOCK;
-    shown = names_add(l->meters, r->reading.meter);
     if (shown == NULL)
         return LIVE;
+    if (shown->near && far)
+        return LIVE_CLOCK;
     if (!is_newer(shown, r))
         return LIVE_STALE;
-    *shown = (struct shown){.known = true, .time = record_time(r), .counter = r->reading.counter};
+    shown->known = true;
+    shown->time = record_time(r);
+    shown->counter = r->reading.counter;
     return LIVE;
 }
 

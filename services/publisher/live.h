@@ -23,14 +23,18 @@ enum live_verdict {
 /** "redelivered", "late", "stale", "suspect", "clock"; "live" for LIVE. */
 const char *live_name(enum live_verdict v);
 
-/** skew_seconds: how far a meter's time may be from the arrival; 0: any. NULL out of memory. */
+/**
+ * skew_seconds: how far the time of a meter may be from the arrival, once it was seen as near as
+ * that (a meter that never was has a clock that is wrong, or its telegrams are captured ones); 0:
+ * any. NULL out of memory.
+ */
 struct live *live_new(int64_t skew_seconds);
 void live_free(struct live *l);
 
 /** Judge one reading at now_ms; a live one becomes the last shown of its meter. */
 enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now_ms);
 
-/** How many meters were shown. */
+/** How many meters were seen. */
 size_t live_meters(const struct live *l);
 
 /**

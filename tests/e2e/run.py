@@ -110,9 +110,9 @@ def place(name):
 
 
 def jobs():
-    yield Job("model", [ROOT / "tests/model.sh"])
     for name in sorted(classes(), key=place):
         yield Job(name, [sys.executable, HERE / "run.py", "--class", name])
+    yield Job("model", [ROOT / "tests/model.sh"])  # beside the short ones: the chaos would take its processors
     sources = {p.stem for p in (ROOT / "tests/unit").glob("test_*.c")}  # a program without a source is an old one
     for path in sorted(UNIT.glob("test_*")):
         if path.name in sources and os.access(path, os.X_OK):

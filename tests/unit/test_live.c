@@ -62,23 +62,37 @@ static void what_is_live(void **state)
     live_free(NULL);
 }
 
-/* An old telegram that somebody publishes again, though nothing newer was shown yet. */
+/* One memory, row by row: an old telegram of a meter with a good clock is not live. */
 static void meter_time_is_near_its_arrival(void **state)
 {
     static const struct row {
+        const char *why, *meter;
         int64_t ago;
+        uint32_t attempt;
         enum live_verdict verdict;
-    } rows[] = {{86400, LIVE_CLOCK}, {10801, LIVE_CLOCK},  {10800, LIVE},
-                {5, LIVE},           {-10801, LIVE_CLOCK}, {-10800, LIVE}};
+    } rows[] = {
+        {"a meter whose clock was never right", A, 864000, 0, LIVE},
+        {"its next", A, 863995, 0, LIVE},
+        {"its clock is set", A, 10800, 0, LIVE},
+        {"and it is held to that", A, 10801, 0, LIVE_CLOCK},
+        {"far older", A, 864000, 0, LIVE_CLOCK},
+        {"ahead", A, -10801, 0, LIVE_CLOCK},
+        {"a little ahead", A, -10800, 0, LIVE},
+        {"what is not shown tells of the clock, too", B, 5, 3, LIVE_REDELIVERED},
+        {"an old one, though nothing was shown", B, 86400, 0, LIVE_CLOCK},
+        {"a new one", B, 0, 0, LIVE},
+    };
     struct live *l = live_new(10800);
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct record r = {.arrival_ms = NOW_S * 1000LL,
-                           .reading = {.meter = A, .has_time = true, .time = NOW_S - rows[i].ago}};
+                           .attempt = rows[i].attempt,
+                           .reading = {.has_time = true, .time = NOW_S - rows[i].ago}};
 
+        snprintf(r.reading.meter, sizeof r.reading.meter, "%s", rows[i].meter);
         if (live_judge(l, &r, NOW_S * 1000LL) != rows[i].verdict)
-            fail_msg("%d s ago", (int)rows[i].ago);
+            fail_msg("%zu: %s", i, rows[i].why);
     }
     live_free(l);
 }
