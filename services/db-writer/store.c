@@ -1,7 +1,6 @@
 #include "store.h"
 
 #include <errno.h>
-#include <gcrypt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,23 +131,21 @@ int store_wrong_table(const struct store_conf *conf)
 /* Of everything that a telegram without clock and counter says. */
 static int64_t digest_values(const struct reading *r)
 {
-    uint8_t digest[32];
+    uint8_t octets[FIELD_COUNT * (2 + sizeof(int64_t))], digest[32];
+    size_t len = 0;
     int64_t n;
-    gcry_md_hd_t h;
 
-    if (gcry_md_open(&h, GCRY_MD_SHA256, 0) != 0)
-        return -1; /* out of memory: the same reading may then stand there twice, or be another's */
     for (int f = 0; f < FIELD_COUNT; f++) {
         const struct quantity *q = &r->values[f];
 
         if (!q->present)
             continue;
-        gcry_md_putc(h, f);
-        gcry_md_putc(h, q->scaler);
-        gcry_md_write(h, &q->mantissa, sizeof q->mantissa);
+        octets[len++] = (uint8_t)f;
+        octets[len++] = (uint8_t)q->scaler;
+        memcpy(octets + len, &q->mantissa, sizeof q->mantissa);
+        len += sizeof q->mantissa;
     }
-    memcpy(digest, gcry_md_read(h, GCRY_MD_SHA256), sizeof digest);
-    gcry_md_close(h);
+    record_digest(octets, len, digest);
     memcpy(&n, digest, sizeof n);
     return n;
 }

@@ -146,8 +146,10 @@ void intake_message(
     void *arg, const char *topic, const void *payload, size_t len, int64_t arrival_ms);
 void intake_expire(struct ingest *i);
 
-/** The octets that a payload stands for, put into octets; or, not NULL, why it is none. */
-const char *intake_octets(const struct journal_entry *e, struct buf *octets);
+/** The octets that a payload stands for, put into octets: 0; -EPROTO and in *wrong why it stands
+ * for none; -ENOMEM. */
+int intake_octets(const struct journal_entry *e, struct buf *octets, const char **wrong)
+    __attribute__((warn_unused_result));
 
 /** replicas.c: the slot of this ingest, and an eye on those of others. */
 int replicas_open(struct ingest *i) __attribute__((warn_unused_result));

@@ -182,20 +182,16 @@ static void reject_payload(struct ingest *i, const struct journal_entry *e, cons
     on_outcome(i, &outcome);
 }
 
-/* The octets of a payload, or what is wrong with it. */
-const char *intake_octets(const struct journal_entry *e, struct buf *octets)
+int intake_octets(const struct journal_entry *e, struct buf *octets, const char **wrong)
 {
     enum payload_form form;
-    const char *detail;
-    int rc;
 
     octets->len = 0;
-    if (e->len > PAYLOAD_MAX)
-        return "larger than 256 KiB";
-    rc = payload_octets(e->payload, e->len, octets, &form, &detail);
-    if (rc == 0)
-        return NULL;
-    return rc == -EPROTO ? detail : "out of memory";
+    if (e->len > PAYLOAD_MAX) {
+        *wrong = "larger than 256 KiB";
+        return -EPROTO;
+    }
+    return payload_octets(e->payload, e->len, octets, &form, wrong);
 }
 
 void intake_message(
@@ -210,16 +206,17 @@ void intake_message(
                               .len = len,
                               .alone = arrival_ms >= 0};
     const char *wrong;
+    int rc;
 
     pthread_mutex_lock(&in->lock);
     e.seq = journal_next(i->journal);
     begin(i, &e);
     in->record.clock = e.clock;
     svc_count(&i->svc, INGEST_PAYLOADS, NULL, 1);
-    wrong = intake_octets(&e, &in->octets);
-    if (wrong != NULL)
+    rc = intake_octets(&e, &in->octets, &wrong);
+    if (rc == -EPROTO)
         reject_payload(i, &e, wrong);
-    else if (feed(i, &e) != 0)
+    else if (rc != 0 || feed(i, &e) != 0)
         in->failed = true;
     append(i, &e);
     release(i);
@@ -261,11 +258,13 @@ static void restore(void *arg, const struct journal_entry *e)
 {
     struct ingest *i = arg;
     struct intake *in = &i->intake;
+    const char *ignored;
+    int rc = intake_octets(e, &in->octets, &ignored);
 
-    if (intake_octets(e, &in->octets) == NULL &&
-        topics_restore(in->topics, e->topic, e->seq, e->decided, e->arrival_ms, in->octets.data,
-                       in->octets.len) != 0)
-        in->failed = true;
+    if (rc == 0)
+        rc = topics_restore(in->topics, e->topic, e->seq, e->decided, e->arrival_ms,
+                            in->octets.data, in->octets.len);
+    in->failed |= rc == -ENOMEM;
 }
 
 int intake_open(struct ingest *i)

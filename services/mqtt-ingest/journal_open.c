@@ -131,8 +131,13 @@ static int read_streams(struct journal *j, const char *const *streams, char why[
         int bit = sqlite3_column_int(q, 0);
         const char *name = (const char *)sqlite3_column_text(q, 1);
 
-        if (bit >= 0 && bit < JOURNAL_STREAMS && is_named(streams, name))
-            j->names[bit] = strdup(name);
+        if (bit < 0 || bit >= JOURNAL_STREAMS || !is_named(streams, name))
+            continue;
+        j->names[bit] = strdup(name);
+        if (j->names[bit] == NULL) { /* to go on without it would forget what it is owed */
+            sqlite3_finalize(q);
+            return -ENOMEM;
+        }
     }
     rc = sqlite3_finalize(q);
     return rc == SQLITE_OK ? 0 : journal_fail(j, why);

@@ -51,10 +51,12 @@ static void on_outcome(void *arg, const struct topic_outcome *o)
     pack(i);
 }
 
-static void rebuild(struct ingest *i, const struct journal_entry *e)
+/* Returns 0, though perhaps nothing was built, or -ENOMEM. */
+static int rebuild(struct ingest *i, const struct journal_entry *e)
 {
     struct resend *r = &i->resend;
-    const char *wrong = intake_octets(e, &r->octets);
+    const char *wrong = NULL;
+    int rc = intake_octets(e, &r->octets, &wrong);
     const struct telegram_octets whole = {.verdict = VERDICT_NOT_A_FRAME,
                                           .detail = wrong,
                                           .octets = e->payload,
@@ -63,13 +65,15 @@ static void rebuild(struct ingest *i, const struct journal_entry *e)
 
     r->record = (struct record){.arrival_ms = e->arrival_ms, .clock = e->clock};
     utf8_copy(r->record.topic, sizeof r->record.topic, e->topic);
-    if (wrong != NULL) {
+    if (rc == -EPROTO) {
         on_outcome(i, &outcome);
-        return;
+        return 0;
     }
-    if (topics_feed(r->topics, e->topic, e->seq, e->arrival_ms, r->octets.data, r->octets.len) == 0)
-        topics_expire(r->topics,
-                      INT64_MAX); /* an end that was completed later is not asked for here */
+    if (rc == 0)
+        rc = topics_feed(r->topics, e->topic, e->seq, e->arrival_ms, r->octets.data, r->octets.len);
+    if (rc == 0)
+        topics_expire(r->topics, INT64_MAX); /* what was completed later is not asked for here */
+    return rc;
 }
 
 /* What this program reads otherwise than the one that took it: kept whole, as a reject. */
@@ -88,20 +92,23 @@ static void give_up(struct ingest *i, const struct journal_entry *e)
     pack(i);
 }
 
-/* Build the record of one owed telegram into r->packed. */
+/* Build the record of one owed telegram into r->packed; without memory, later. */
 static void build(void *arg, const struct journal_owed *owed)
 {
     struct ingest *i = arg;
     struct resend *r = &i->resend;
     size_t at = 0;
+    int rc;
 
     r->built = false;
-    if (owed->telegram.record == NULL)
-        rebuild(i, &owed->entry);
-    else if (record_unpack(owed->telegram.record, owed->telegram.len, &at, &r->record,
-                           &r->memory) == 0)
-        pack(i);
-    if (!r->built)
+    if (owed->telegram.record == NULL) {
+        rc = rebuild(i, &owed->entry);
+    } else {
+        rc = record_unpack(owed->telegram.record, owed->telegram.len, &at, &r->record, &r->memory);
+        if (rc == 0)
+            pack(i);
+    }
+    if (!r->built && rc != -ENOMEM)
         give_up(i, &owed->entry);
 }
 
@@ -150,7 +157,7 @@ static void send_due(struct ingest *i)
     }
 }
 
-/* Waiting for its first sending; the list is in order of seq. */
+/* Waiting for its first sending; the list is in order of seq, but for what time decided. */
 static bool is_waiting(const struct ingest *i, uint64_t seq, uint32_t index)
 {
     const struct fresh *f = i->waiting;
