@@ -8,7 +8,7 @@ SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c)
 CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC)))
 BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
 UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
-SQL  := $(sort $(wildcard services/db-writer/migrations/*/*.sql))
+SQL  := $(sort $(wildcard common/store/migrations/*/*.sql))
 
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wstrict-prototypes \
             -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -97,7 +97,7 @@ $B/gen/migrations.inc: $(SQL) Makefile
 	@mkdir -p $(@D)
 	@for f in $(SQL); do n=$${f##*/}; d=$${f%/*}; printf '{"%s", %d,\n' "$${d##*/}" "$$(expr $${n%%-*} + 0)"; \
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$f; echo '},'; done > $@
-$B/services/db-writer/migrate.o: $B/gen/migrations.inc
+$B/common/store/migrate.o: $B/gen/migrations.inc
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "record.h"
 #include "rejects.h"
+#include "rows.h"
 
 /** The database's settings. */
 struct store_conf {
@@ -118,6 +119,20 @@ int store_rejects(struct store *s,
                   reject_visit *visit,
                   void *arg,
                   char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/**
+ * Visit the rows that a query asks for, of a store that was opened to look. Returns 0, -EINVAL when
+ * the meter is no 16 hex digits, or -EAGAIN with why.
+ */
+int store_rows(struct store *s,
+               const struct rows_query *q,
+               rows_visit *visit,
+               void *arg,
+               char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** Visit every meter, by its id. Returns 0, or -EAGAIN with why. */
+int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+    __attribute__((warn_unused_result));
 
 /** Drop the rejects up to and with a mark, synced. Returns 0, or -EAGAIN with why. */
 int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
