@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson
 
 B    := build$(if $(SAN),/san)
-SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c)
+SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c firmware/core/*.c)
 CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC)))
 BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
 UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))

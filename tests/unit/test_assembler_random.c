@@ -3,158 +3,9 @@
  * cut into random payloads. Every octet comes out once (stream_close), and every good telegram
  * whole. SEED=n repeats a run.
  */
-#include "stream.h"
+#include "pieces.h"
 
-#include <inttypes.h>
-#include <time.h>
-
-enum { CASES = 400, PIECES_MAX = 12, GOOD_MAX = PIECES_MAX };
-
-static uint64_t seed;
-
-/* xorshift64* */
-static uint32_t dice(uint32_t sides)
-{
-    seed ^= seed >> 12;
-    seed ^= seed << 25;
-    seed ^= seed >> 27;
-    return (uint32_t)((seed * UINT64_C(2685821657736338717)) >> 32) % sides;
-}
-
-/* Half the octets are such as frames are made of. */
-static uint8_t any_octet(void)
-{
-    static const uint8_t of_frames[] = {0x68, 0x16, 0x68, 0x01, 0x67, 0x53, 0xFF, 0x11, 0x00, 0xFA};
-
-    return dice(2) == 0 ? (uint8_t)dice(256) : of_frames[dice(sizeof of_frames)];
-}
-
-static void add_octets(struct buf *b, size_t n)
-{
-    while (n-- > 0) {
-        uint8_t octet = any_octet();
-
-        assert_int_equal(buf_add(b, &octet, 1), 0);
-    }
-}
-
-struct piece {
-    struct buf octets;
-    bool good;
-    struct buf apdu; /* of a good one */
-};
-
-static struct piece good_telegram(void)
-{
-    struct piece p = {.good = true};
-
-    /* at most 15 fragments: what 16 without a last one and a new first mean cannot be told */
-    add_octets(&p.apdu, 20 + dice(600));
-    fragments(p.apdu.data, p.apdu.len, p.apdu.len / 15 + 1 + dice(400), &p.octets);
-    return p;
-}
-
-static struct piece damaged_telegram(void)
-{
-    struct piece p = good_telegram();
-    size_t at = dice((uint32_t)p.octets.len);
-
-    p.good = false;
-    buf_free(&p.apdu);
-    switch (dice(5)) {
-    case 0: /* octets lost */
-        memmove(p.octets.data + at, p.octets.data + at + 1, p.octets.len - at - 1);
-        p.octets.len--;
-        break;
-    case 1: /* a bit flipped */
-        p.octets.data[at] ^= (uint8_t)(1 << dice(8));
-        break;
-    case 2: /* its end lost */
-        p.octets.len = at;
-        break;
-    case 3: /* its start lost */
-        buf_drop(&p.octets, at);
-        break;
-    default: /* another octet in its place, or twice */
-        add_octets(&p.octets, 1);
-        memmove(p.octets.data + at + 1, p.octets.data + at, p.octets.len - at - 1);
-        break;
-    }
-    return p;
-}
-
-static struct piece random_piece(void)
-{
-    static const uint8_t idle[] = {0x00, 0xFF, 0x0D, 0x0A, 0x20, 0x09};
-    struct piece p = {0};
-    size_t n;
-
-    switch (dice(6)) {
-    case 0:
-        add_octets(&p.octets, dice(40));
-        return p;
-    case 1:
-        for (n = dice(20); n > 0; n--)
-            assert_int_equal(buf_add(&p.octets, &idle[dice(sizeof idle)], 1), 0);
-        return p;
-    case 2:
-    case 3:
-        return damaged_telegram();
-    default:
-        return good_telegram();
-    }
-}
-
-/* With both L and L + 256 in it a frame's sum may hold for the shorter one by chance. */
-static bool is_ambiguous(const struct piece *p)
-{
-    struct link_frame f;
-    size_t data = 0;
-
-    for (size_t at = 0; at < p->octets.len; at += f.size) {
-        if (mbus_check(p->octets.data + at, p->octets.len - at, &f) != LINK_FRAME)
-            return true;
-        data += f.len;
-    }
-    return data != p->apdu.len;
-}
-
-/* A frame may arise by chance across pieces, and then none of the promises is about it. */
-static bool has_false_frame(const struct buf *all, const bool *sound)
-{
-    struct link_frame f;
-
-    for (size_t at = 0; at < all->len; at++)
-        if (!sound[at] && mbus_check(all->data + at, all->len - at, &f) <= LINK_FOREIGN &&
-            mbus_check(all->data + at, all->len - at, &f) != LINK_INCOMPLETE)
-            return true;
-    return false;
-}
-
-/* Marks where a piece's own sound frames begin. */
-static void mark_frames(const struct buf *piece, bool *sound)
-{
-    struct link_frame f;
-
-    for (size_t at = 0; at < piece->len; at++)
-        if (mbus_check(piece->data + at, piece->len - at, &f) == LINK_FRAME) {
-            sound[at] = true;
-            at += f.size - 1;
-        }
-}
-
-/* Frames of a damaged piece count too: only what arises across pieces is false. */
-static void join(struct piece *pieces, size_t count, struct buf *all, bool **sound)
-{
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(buf_add(all, pieces[i].octets.data, pieces[i].octets.len), 0);
-    *sound = calloc(all->len + 1, 1);
-    assert_non_null(*sound);
-    for (size_t i = 0, at = 0; i < count; i++) {
-        mark_frames(&pieces[i].octets, *sound + at);
-        at += pieces[i].octets.len;
-    }
-}
+enum { CASES = 400 };
 
 /* Good telegrams in their order; between them whatever the damaged ones made. */
 static void check_good(const struct stream *s, const struct piece *pieces, size_t count)
@@ -222,13 +73,10 @@ static bool run_case(void)
 
 static void random_streams(void **state)
 {
-    const char *text = getenv("SEED");
     unsigned fit = 0;
 
     (void)state;
-    seed = text == NULL ? (uint64_t)time(NULL) : strtoull(text, NULL, 0);
-    print_message("SEED=%" PRIu64 "\n", seed);
-    seed = seed * 2 + 1; /* never zero */
+    pieces_seed();
     for (int i = 0; i < CASES; i++)
         fit += run_case();
     assert_true(fit > CASES * 9 / 10);
