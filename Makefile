@@ -27,6 +27,7 @@ help:
 	@echo 'make            build all programs into build/bin'
 	@echo 'make run        install what is needed, build, and run the whole system (README.md)'
 	@echo 'make test       install what is needed, build with sanitizers, run all tests'
+	@echo 'make test-firmware  of these those of the ESP8266 firmware'
 	@echo 'make test-chaos kill, stop and fill everything for CHAOS_SECONDS=300, with CHAOS_SEED=; then count'
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
 	@echo 'make bench      throughput of each stage as ratios against raw limits'
@@ -42,6 +43,10 @@ run:
 test:
 	@deploy/native/packages.sh test
 	@tests/run.sh
+
+test-firmware:
+	@deploy/native/packages.sh test
+	@tests/run.sh firmware test_fw fuzz_fw
 
 test-chaos:
 	@deploy/native/packages.sh test
@@ -63,7 +68,7 @@ lint:
 	shellcheck $$(git ls-files '*.sh') .ci/run
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
-	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services tests
+	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services firmware/core tests
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $(SRC:%=tidy/%)
 tidy/%: $B/gen/migrations.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
@@ -101,4 +106,4 @@ $B/common/store/migrate.o: $B/gen/migrations.inc
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test test-chaos check tests bench lint install clean
+.PHONY: all help run test test-firmware test-chaos check tests bench lint install clean

@@ -1,4 +1,4 @@
-"""Run all tests, some jobs at a time: the delivery model, each integration test class, each unit test program.
+"""Run all tests, some jobs at a time: the delivery model, the firmware, each integration test class, each unit test program.
 
 run.py             everything; ends with "N passed, N failed"
 run.py WORD...     only the jobs whose name holds one of these words
@@ -113,6 +113,7 @@ def jobs():
     for name in sorted(classes(), key=place):
         yield Job(name, [sys.executable, HERE / "run.py", "--class", name])
     yield Job("model", [ROOT / "tests/model.sh"])  # beside the short ones: the chaos would take its processors
+    yield Job("firmware on an emulated chip", [ROOT / "tests/firmware/run.sh"])
     sources = {p.stem for p in (ROOT / "tests/unit").glob("test_*.c")}  # a program without a source is an old one
     for path in sorted(UNIT.glob("test_*")):
         if path.name in sources and os.access(path, os.X_OK):
