@@ -135,7 +135,13 @@ fi
 base=("${settings[@]}")
 settings=("JOURNAL_PATH=$VAR/db/ingest" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer")
 service mqtt-ingest "$BIN/mqtt-ingest"
-settings=("${base[@]}" "TELEGRAMS_CONNECT=$ipc/telegrams" "STORE_BIND=$ipc/store-decryptor" "DEBOUNCE_BIND=$ipc/debounce" "READINGS_BIND=$ipc/readings")
+telegrams=$ipc/telegrams
+if [ -n "${seen_SERIAL_DEVICE:-}" ]; then
+    settings=("JOURNAL_PATH=$VAR/db/serial" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams-serial" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer")
+    service serial-ingest "$BIN/serial-ingest"
+    telegrams=$telegrams,$ipc/telegrams-serial
+fi
+settings=("${base[@]}" "TELEGRAMS_CONNECT=$telegrams" "STORE_BIND=$ipc/store-decryptor" "DEBOUNCE_BIND=$ipc/debounce" "READINGS_BIND=$ipc/readings")
 service decryptor "$BIN/decryptor"
 settings=("${base[@]}" "DEBOUNCE_CONNECT=$ipc/debounce" "STORE_BIND=$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-debouncer" "ACKS_CONNECT=$ipc/acks-db-writer")
 service debouncer "$BIN/debouncer"

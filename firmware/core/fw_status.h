@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FW_STATUS_CHARS    512 /* room for the status with all numbers at their longest */
-#define FW_DISCOVERY_CHARS 768 /* room for one discovery message with all names at their longest   \
-                                */
+#define FW_STATUS_CHARS 512 /* room for the status with all numbers at their longest */
+#define FW_DISCOVERY_CHARS                                                                         \
+    768 /* room for one discovery message with all names at their longest                          \
+         */
 
 struct fw_status {
     const char *version;

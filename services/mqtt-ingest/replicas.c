@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "ingest.h"
+#include "mqtt_ingest.h"
 #include "log.h"
 
 enum {
@@ -25,7 +25,7 @@ static bool holds(char *const *list, const char *filter)
 }
 
 /* No slot is free: what to do about it. */
-static int taken(const struct ingest *i, int number)
+static int taken(const struct mqtt_ingest *i, int number)
 {
     char wrong[SLOT_FOLDER_CHARS + 60];
 
@@ -43,7 +43,7 @@ static int taken(const struct ingest *i, int number)
     return -EBUSY;
 }
 
-static int take_slot(struct ingest *i)
+static int take_slot(struct mqtt_ingest *i)
 {
     int number = i->retire.wanted ? i->retire.slot : slots_fixed(&i->slots);
     int64_t until = clock_monotonic_ms() + TAKEN_MS;
@@ -57,7 +57,7 @@ static int take_slot(struct ingest *i)
         if (!told)
             log_info("slot", LOG_S("waiting", "none is free: a predecessor may still be ending"));
         told = true;
-        if (svc_signalled(&i->svc, RETRY_MS))
+        if (svc_signalled(&i->ingest.svc, RETRY_MS))
             return -EINTR;
     }
     if (rc == 0)
@@ -67,7 +67,7 @@ static int take_slot(struct ingest *i)
 }
 
 /* What the session is still subscribed to by earlier settings. */
-static int find_leftover(struct ingest *i)
+static int find_leftover(struct mqtt_ingest *i)
 {
     char **list = slot_read_note(&i->slots, i->slot.number, SLOT_MAYBE);
     size_t n = 0;
@@ -87,7 +87,7 @@ static int find_leftover(struct ingest *i)
     return 0;
 }
 
-int replicas_open(struct ingest *i)
+int replicas_open(struct mqtt_ingest *i)
 {
     int rc = take_slot(i);
 
@@ -109,7 +109,7 @@ int replicas_open(struct ingest *i)
     return i->own == NULL ? -ENOMEM : find_leftover(i);
 }
 
-void replicas_close(struct ingest *i)
+void replicas_close(struct mqtt_ingest *i)
 {
     slot_release(&i->slot);
     free(i->session);
@@ -121,7 +121,7 @@ void replicas_close(struct ingest *i)
  * An unsubscription must lose nothing: a filter of before is ended when no setting names it any
  * more, or when the slot that has it now has subscribed it.
  */
-static bool handed_over(const struct ingest *i, const char *filter)
+static bool handed_over(const struct mqtt_ingest *i, const char *filter)
 {
     size_t share = strlen(SLOT_SHARE), place = 0;
     const char *base = strncmp(filter, SLOT_SHARE, share) == 0 ? filter + share : filter;
@@ -139,7 +139,7 @@ static bool handed_over(const struct ingest *i, const char *filter)
     return has;
 }
 
-static void end_leftover(struct ingest *i)
+static void end_leftover(struct mqtt_ingest *i)
 {
     char **left = i->neighbours.leftover;
     size_t n = 0;
@@ -160,7 +160,7 @@ static void end_leftover(struct ingest *i)
 }
 
 /* Once and then every hour, from the second look on: a replica may just be restarting. */
-static bool may_warn(struct ingest *i, int number, bool trouble, int64_t now)
+static bool may_warn(struct mqtt_ingest *i, int number, bool trouble, int64_t now)
 {
     struct neighbour *n = &i->neighbours.list[number];
 
@@ -176,7 +176,7 @@ static bool may_warn(struct ingest *i, int number, bool trouble, int64_t now)
     return true;
 }
 
-static void warn(const struct ingest *i, int number, enum slot_view view, int64_t entries)
+static void warn(const struct mqtt_ingest *i, int number, enum slot_view view, int64_t entries)
 {
     bool has_filters = !i->slots.shared && number < i->slots.count;
 
@@ -194,7 +194,7 @@ static void warn(const struct ingest *i, int number, enum slot_view view, int64_
 }
 
 /* Slots that were ever taken, and those that must be; without a common folder only one's own. */
-static void look(struct ingest *i, int64_t now)
+static void look(struct mqtt_ingest *i, int64_t now)
 {
     bool must = !i->slots.shared && slots_fixed(&i->slots) < 0;
     bool seen[SLOTS_MAX];
@@ -212,11 +212,11 @@ static void look(struct ingest *i, int64_t now)
         if (may_warn(i, n, view != SLOT_SERVED, now))
             warn(i, n, view, entries);
     }
-    svc_gauge(&i->svc, INGEST_ORPHANS, NULL, orphans);
-    svc_gauge(&i->svc, INGEST_UNSERVED, NULL, unserved);
+    svc_gauge(&i->ingest.svc, INGEST_ORPHANS, NULL, orphans);
+    svc_gauge(&i->ingest.svc, INGEST_UNSERVED, NULL, unserved);
 }
 
-void replicas_step(struct ingest *i, int64_t now_ms)
+void replicas_step(struct mqtt_ingest *i, int64_t now_ms)
 {
     struct neighbours *n = &i->neighbours;
 

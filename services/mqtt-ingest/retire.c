@@ -5,21 +5,21 @@
 #include <string.h>
 
 #include "clock.h"
-#include "ingest.h"
+#include "mqtt_ingest.h"
 #include "log.h"
 
 enum { TELL_MS = 10000, ANSWER_MS = 2000, SESSION_MS = 10000 };
 
-static int64_t entries_left(struct ingest *i, int64_t *telegrams)
+static int64_t entries_left(struct mqtt_ingest *i, int64_t *telegrams)
 {
     struct journal_level level;
 
-    journal_measure(i->journal, &level);
+    journal_measure(i->ingest.journal, &level);
     *telegrams = level.telegrams;
     return level.oldest_ms; /* 0: none */
 }
 
-static int unsubscribe_list(struct ingest *i, char **list)
+static int unsubscribe_list(struct mqtt_ingest *i, char **list)
 {
     int rc = list == NULL ? -ENOMEM : 0;
 
@@ -36,7 +36,7 @@ static int unsubscribe_list(struct ingest *i, char **list)
 }
 
 /* Whatever the session may be subscribed to: what the slot remembers, and all of today's. */
-static int unsubscribe_all(struct ingest *i)
+static int unsubscribe_all(struct mqtt_ingest *i)
 {
     struct slots_conf plain = {.count = 1}, shared = {.count = 1, .shared = true};
     int rc = unsubscribe_list(i, slot_read_note(&i->slots, i->slot.number, SLOT_MAYBE));
@@ -48,7 +48,7 @@ static int unsubscribe_all(struct ingest *i)
     return rc;
 }
 
-static void tell(struct ingest *i, const char *what, int64_t telegrams)
+static void tell(struct mqtt_ingest *i, const char *what, int64_t telegrams)
 {
     log_info("retire", LOG_I("slot", i->slot.number), LOG_S("now", what),
              LOG_I("received", i->retire.payloads), LOG_I("left", telegrams));
@@ -59,16 +59,16 @@ static void tell(struct ingest *i, const char *what, int64_t telegrams)
  * for an ended one), or, where messages keep coming, after half of the time. Then, quiet once more
  * and with an empty journal, nothing can be left.
  */
-void retire_step(struct ingest *i, int64_t now_ms)
+void retire_step(struct mqtt_ingest *i, int64_t now_ms)
 {
     struct retire *r = &i->retire;
-    int64_t payloads = metrics_get(i->svc.metrics, INGEST_PAYLOADS, NULL);
+    int64_t payloads = metrics_get(i->ingest.svc.metrics, INGEST_PAYLOADS, NULL);
     int64_t telegrams, oldest = entries_left(i, &telegrams);
     bool quiet;
 
     if (r->begun_ms == 0)
         r->begun_ms = r->moved_ms = r->told_ms = now_ms;
-    if (payloads != r->payloads || !mqtt_connected(i->mqtt) || i->full)
+    if (payloads != r->payloads || !mqtt_connected(i->mqtt) || i->ingest.full)
         r->moved_ms = now_ms;
     r->payloads = payloads;
     quiet = now_ms - r->moved_ms >= r->quiet_ms;
@@ -85,14 +85,14 @@ void retire_step(struct ingest *i, int64_t now_ms)
     }
     if (r->unsubscribed && quiet && oldest == 0) {
         r->done = true;
-        svc_end(&i->svc, 0);
+        svc_end(&i->ingest.svc, 0);
     } else if (now_ms - r->begun_ms >= r->limit_ms) {
-        svc_end(&i->svc, -EAGAIN);
+        svc_end(&i->ingest.svc, -EAGAIN);
     }
 }
 
 /* A connection with a clean start ends the session, in MQTT 3.1.1 and 5 alike. */
-static bool end_session(struct ingest *i)
+static bool end_session(struct mqtt_ingest *i)
 {
     const struct mqtt_handler nothing = {0};
     int64_t until = clock_monotonic_ms() + SESSION_MS;
@@ -104,7 +104,7 @@ static bool end_session(struct ingest *i)
     m = mqtt_new(&i->mqtt_conf, i->session, false, NULL, &nothing);
     while (m != NULL && !ended && clock_monotonic_ms() < until) {
         mqtt_step(m, clock_monotonic_ms());
-        if (svc_signalled(&i->svc, 20))
+        if (svc_signalled(&i->ingest.svc, 20))
             break;
         ended = mqtt_connected(m);
     }
@@ -112,14 +112,14 @@ static bool end_session(struct ingest *i)
     return ended;
 }
 
-static int unfinished(const struct ingest *i, const char *why, int64_t telegrams)
+static int unfinished(const struct mqtt_ingest *i, const char *why, int64_t telegrams)
 {
     log_error("retire", LOG_I("slot", i->retire.slot), LOG_S("reason", why),
               LOG_I("left", telegrams), LOG_S("then", "nothing is lost: run it again"));
     return -EAGAIN;
 }
 
-int retire_finish(struct ingest *i, int rc)
+int retire_finish(struct mqtt_ingest *i, int rc)
 {
     int64_t telegrams;
 
@@ -137,8 +137,8 @@ int retire_finish(struct ingest *i, int rc)
         return unfinished(i, "the session at the broker could not be ended", telegrams);
     if (entries_left(i, &telegrams) != 0)
         return unfinished(i, "a message came at the last moment", telegrams);
-    journal_close(i->journal);
-    i->journal = NULL;
+    journal_close(i->ingest.journal);
+    i->ingest.journal = NULL;
     rc = slot_remove(&i->slot);
     if (rc != 0)
         return unfinished(i, strerror(-rc), 0);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ingest;
+struct mqtt_ingest;
 
 /** What is asked for, then how far it is. */
 struct retire {
@@ -21,12 +21,12 @@ struct retire {
 };
 
 /** Go on, from the loop; ends it when nothing is left, or with -EAGAIN when the time is over. */
-void retire_step(struct ingest *i, int64_t now_ms);
+void retire_step(struct mqtt_ingest *i, int64_t now_ms);
 
 /**
  * After the loop: end the session at the broker and remove the slot's folder. rc is the loop's
  * verdict. Returns 0; -EAGAIN when something is left, logged, and nothing is lost.
  */
-int retire_finish(struct ingest *i, int rc) __attribute__((warn_unused_result));
+int retire_finish(struct mqtt_ingest *i, int rc) __attribute__((warn_unused_result));
 
 #endif

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "commands.h"
-#include "ingest.h"
+#include "mqtt_ingest.h"
 
 static const char usage_text[] =
     "usage: zaehlwerk retire SLOT [--seconds N] [--quiet N]\n"
@@ -40,19 +40,19 @@ static int run(const struct retire *how)
 {
     static char name[] = "zaehlwerk retire";
     char *argv[] = {name, NULL};
-    struct svc_info info = ingest_info;
-    struct ingest self = {.retire = *how};
+    struct svc_info info = mqtt_ingest_info;
+    struct mqtt_ingest self = {.retire = *how};
     int rc;
 
     info.name = name;
-    rc = svc_start(&self.svc, &info, &self, 1, argv);
+    rc = svc_start(&self.ingest.svc, &info, &self, 1, argv);
     if (rc == 0)
-        rc = ingest_open(&self);
+        rc = mqtt_ingest_open(&self);
     if (rc == 0) {
-        rc = svc_run(&self.svc);
+        rc = svc_run(&self.ingest.svc);
         rc = retire_finish(&self, rc);
     }
-    ingest_close(&self);
+    mqtt_ingest_close(&self);
     return svc_exit(&info, rc == -EINTR ? -EAGAIN : rc);
 }
 
@@ -71,7 +71,7 @@ int command_retire(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "s:q:h", options, NULL)) != -1) {
         if (c == 'h') {
             fputs(usage_text, stdout);
-            conf_help(stdout, ingest_options);
+            conf_help(stdout, mqtt_ingest_options);
             return EX_OK;
         }
         if (c == 's' && !number(optarg, 1, 1000000, &seconds))

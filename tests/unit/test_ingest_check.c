@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "capture.h"
-#include "ingest.h"
+#include "mqtt_ingest.h"
 
 static const struct slots_conf one = {.count = 1, .fixed = (char[]){""}};
 
@@ -48,14 +48,14 @@ static void a_loop_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         char raw[64], values[64];
-        struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+        struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
         const char *log;
         int rc;
 
         snprintf(raw, sizeof raw, "%s", rows[i].raw);
         snprintf(values, sizeof values, "%s", rows[i].values);
         capture_begin(&capture);
-        rc = ingest_check(&self);
+        rc = mqtt_ingest_check(&self);
         log = capture_end(&capture);
         if (rc != rows[i].rc)
             fail_msg("\"%s\" and \"%s\": %d", raw, values, rc);
@@ -69,7 +69,7 @@ static void a_loop_is_refused(void **state)
 static void the_number_of_filters_is_bounded(void **state)
 {
     char raw[4 * (MQTT_FILTERS_MAX + 1)] = "", values[] = "values";
-    struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc[2];
 
@@ -77,9 +77,9 @@ static void the_number_of_filters_is_bounded(void **state)
     for (int i = 0; i < MQTT_FILTERS_MAX; i++)
         snprintf(raw + strlen(raw), sizeof raw - strlen(raw), "%d,", i);
     capture_begin(&capture);
-    rc[0] = ingest_check(&self);
+    rc[0] = mqtt_ingest_check(&self);
     strcat(raw, "x");
-    rc[1] = ingest_check(&self);
+    rc[1] = mqtt_ingest_check(&self);
     capture_end(&capture);
     assert_int_equal(rc[0], 0);
     assert_int_equal(rc[1], -EINVAL);
@@ -88,7 +88,7 @@ static void the_number_of_filters_is_bounded(void **state)
 static void long_topics_do_no_harm(void **state)
 {
     static char raw[4001], values[4001];
-    struct ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc;
 
@@ -98,7 +98,7 @@ static void long_topics_do_no_harm(void **state)
         memcpy(values + i, "a/", 2);
     }
     capture_begin(&capture);
-    rc = ingest_check(&self);
+    rc = mqtt_ingest_check(&self);
     capture_end(&capture);
     assert_true(rc == 0 || rc == -EINVAL);
 }

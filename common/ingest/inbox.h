@@ -1,4 +1,4 @@
-/* inbox: telegrams on their way from paho's thread to the loop. */
+/* inbox: telegrams on their way from the source's thread to the loop. */
 #ifndef INBOX_H
 #define INBOX_H
 

@@ -225,8 +225,8 @@ void intake_message(
 
 /*
  * What time decides is added to the entry that was there last. It can wait while the disk is full
- * and while paho's thread has the lock, since the loop must go on and make room; and it has to
- * while the broker cannot be heard: the rest of a telegram may wait there.
+ * and while the source's thread has the lock, since the loop must go on and make room; and it has
+ * to while the source cannot be heard: the rest of a telegram may wait there.
  */
 void intake_expire(struct ingest *i)
 {
@@ -234,7 +234,7 @@ void intake_expire(struct ingest *i)
 
     if (i->full || pthread_mutex_trylock(&in->lock) != 0)
         return;
-    if (!mqtt_subscribed(i->mqtt)) {
+    if (!i->source.hears(i->source.arg)) {
         topics_resume(in->topics, clock_utc_ms());
         pthread_mutex_unlock(&in->lock);
         return;

@@ -13,121 +13,6 @@ enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, FULL_PERCENT = 90, ROOM
 #define FULL_SPACE INT64_C(4194304) /* left on the file system: about one log of SQLite's */
 #define ROOM_SPACE INT64_C(5242880)
 
-const struct metric_def ingest_metrics[] = {
-    [INGEST_PAYLOADS] = {"zaehlwerk_payloads_total", METRIC_COUNTER, NULL, "MQTT messages taken."},
-    [INGEST_TELEGRAMS] = {"zaehlwerk_telegrams_total", METRIC_COUNTER, NULL, "Complete telegrams."},
-    [INGEST_REJECTS] = {"zaehlwerk_rejects_total", METRIC_COUNTER, "reason",
-                        "Payloads and telegrams that cannot become a reading."},
-    [INGEST_REDELIVERED] = {"zaehlwerk_redelivered_total", METRIC_COUNTER, NULL,
-                            "Telegrams sent again from the journal."},
-    [INGEST_ACKED] = {"zaehlwerk_acked_total", METRIC_COUNTER, NULL,
-                      "Telegrams that left the journal, acknowledged by every stream."},
-    [INGEST_UNTAKEN] = {"zaehlwerk_untaken_total", METRIC_COUNTER, NULL,
-                        "Telegrams that no decryptor took at their arrival."},
-    [INGEST_POISON] = {"zaehlwerk_poison_total", METRIC_COUNTER, NULL,
-                       "Telegrams given up after ten deliveries."},
-    [INGEST_INCOMPLETE] = {"zaehlwerk_incomplete_topics", METRIC_GAUGE, NULL,
-                           "Topics with a telegram whose rest has not come yet."},
-    [INGEST_OWED] = {"zaehlwerk_journal_telegrams", METRIC_GAUGE, NULL,
-                     "Telegrams in the journal."},
-    [INGEST_BYTES] = {"zaehlwerk_journal_bytes", METRIC_GAUGE, NULL,
-                      "Octets in use of the journal."},
-    [INGEST_OLDEST] = {"zaehlwerk_journal_oldest_seconds", METRIC_GAUGE, NULL,
-                       "Age of the oldest payload in the journal."},
-    [INGEST_ON_THE_WAY] = {"zaehlwerk_on_the_way", METRIC_GAUGE, NULL,
-                           "Telegrams sent and not acknowledged yet."},
-    [INGEST_FULL] = {"zaehlwerk_journal_full", METRIC_GAUGE, NULL,
-                     "1 while the broker has to wait for room in the journal."},
-    [INGEST_ORPHANS] = {"zaehlwerk_orphan_slots", METRIC_GAUGE, NULL,
-                        "Other slots that hold telegrams and are served by nobody."},
-    [INGEST_UNSERVED] = {"zaehlwerk_unserved_slots", METRIC_GAUGE, NULL,
-                         "Other slots that are served by nobody, holding telegrams or not."},
-    {NULL, METRIC_GAUGE, NULL, NULL},
-};
-
-/* All that the publisher may write to: the values topic, its {placeholders} as wildcards, and
- * below. */
-static void topic_as_filter(const char *topic, char *filter, size_t size)
-{
-    size_t n = 0;
-
-    while (*topic != '\0' && n + 1 < size) {
-        size_t level = strcspn(topic, "/");
-
-        if (memchr(topic, '{', level) != NULL)
-            filter[n++] = '+';
-        else
-            for (size_t i = 0; i < level && n + 1 < size; i++)
-                filter[n++] = topic[i];
-        topic += level;
-        if (*topic == '/' && n + 1 < size)
-            filter[n++] = *topic++;
-    }
-    filter[n] = '\0';
-    if (n + strlen("/#") < size)
-        memcpy(filter + n, "/#", sizeof "/#");
-}
-
-/* # is a whole last level, + a whole level (MQTT 5, 4.7.1). */
-static bool is_filter(const char *f)
-{
-    for (; *f != '\0'; f += f[0] == '/') {
-        size_t level = strcspn(f, "/");
-        bool wild = memchr(f, '#', level) != NULL || memchr(f, '+', level) != NULL;
-
-        if (wild && (level != 1 || (*f == '#' && f[1] != '\0')))
-            return false;
-        f += level;
-    }
-    return true;
-}
-
-int ingest_check(void *self)
-{
-    const struct ingest *i = self;
-    char **filters = conf_list(i->raw_topics);
-    char values[1024];
-    int rc = filters == NULL ? -ENOMEM : 0;
-
-    topic_as_filter(i->values_topic, values, sizeof values);
-    if (rc == 0 && filters[0] == NULL)
-        rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty",
-                        "a topic such as sensors/smartmeter");
-    for (char **f = filters; rc == 0 && *f != NULL; f++) {
-        if (f - filters == MQTT_FILTERS_MAX * (i->slots.shared ? 1 : i->slots.count)) {
-            rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "more than 64 filters for a slot",
-                            "fewer, with + and #");
-            break;
-        }
-        char wrong[1100];
-
-        if (!is_filter(*f)) {
-            rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", *f,
-                            "# as last level, + as whole level");
-            break;
-        }
-        if (!mqtt_filter_matches(*f, values))
-            continue;
-        snprintf(wrong, sizeof wrong, "%.500s matches the values topic %.500s", *f,
-                 i->values_topic);
-        rc = conf_wrong(
-            "SMARTMETER_RAWDATA_MQTT_TOPIC", wrong,
-            "a filter that does not match SMARTMETER_VALUES_MQTT_TOPIC: the output would "
-            "come back as input");
-    }
-    if (rc == 0)
-        rc = slots_check(&i->slots, filters);
-    free(filters);
-    return rc;
-}
-
-static void on_mqtt_state(void *arg, bool connected, const char *reason)
-{
-    struct ingest *i = arg;
-
-    svc_state(&i->svc, "broker", connected, reason);
-}
-
 /* Forget the oldest telegram that waits for a decryptor. */
 static void drop_waiting(struct ingest *i)
 {
@@ -246,7 +131,7 @@ static void on_resend(void *arg)
     resend_step(arg);
 }
 
-/* Full at 90 %: the broker's session queues what comes; on at 70 %. */
+/* Full at 90 %: the source has to wait, if it can; on at 70 %. */
 static void measure(struct ingest *i)
 {
     struct journal_level level;
@@ -263,9 +148,8 @@ static void measure(struct ingest *i)
     svc_gauge(&i->svc, INGEST_FULL, NULL, full);
     if (full != i->full) {
         i->full = full;
-        svc_state(&i->svc, "journal room", !full,
-                  full ? "JOURNAL_MAX_BYTES or the disk nearly full: waiting with the broker" : "");
-        mqtt_hold(i->mqtt, full);
+        svc_state(&i->svc, "journal room", !full, full ? i->source.held : "");
+        i->source.hold(i->source.arg, full);
     }
 }
 
@@ -274,25 +158,19 @@ static void on_step(void *arg)
     struct ingest *i = arg;
     int64_t now = clock_monotonic_ms();
 
-    mqtt_step(i->mqtt, now);
     intake_expire(i);
     if (now - i->measured_ms >= MEASURE_MS) {
         i->measured_ms = now;
         measure(i);
     }
-    if (i->retire.wanted)
-        retire_step(i, now);
-    else
-        replicas_step(i, now);
+    i->source.step(i->source.arg, now);
 }
 
-static int open_journal(struct ingest *i)
+static int open_journal(struct ingest *i, const char *path)
 {
     char why[JOURNAL_WHY_CHARS] = "", wrong[400];
-    char *path = slot_path(&i->slot, "journal");
-    int rc = path == NULL ? -ENOMEM
-                          : journal_open(path, i->journal_sync_ms, (const char *const *)i->streams,
-                                         &i->journal, why);
+    int rc =
+        journal_open(path, i->journal_sync_ms, (const char *const *)i->streams, &i->journal, why);
 
     if (rc == 0) {
         i->first_new = i->resend.aged = i->resend.aging = journal_next(i->journal);
@@ -303,9 +181,8 @@ static int open_journal(struct ingest *i)
         rc = -EIO;
     } else if (rc != -ENOMEM) {
         snprintf(wrong, sizeof wrong, "%.200s: %s", path, why);
-        rc = conf_wrong("JOURNAL_PATH", wrong, "a folder that mqtt-ingests alone write to");
+        rc = conf_wrong("JOURNAL_PATH", wrong, "a folder that ingests alone write to");
     }
-    free(path);
     return rc;
 }
 
@@ -346,25 +223,21 @@ static int open_loop(struct ingest *i)
     return 0;
 }
 
-int ingest_open(struct ingest *i)
+int ingest_open(struct ingest *i, const char *journal, const struct ingest_source *source)
 {
-    const struct mqtt_handler handler = {
-        .message = intake_message, .state = on_mqtt_state, .arg = i};
     int rc;
 
+    i->source = *source;
     if (getrandom(i->origin, ORIGIN_OCTETS, 0) != ORIGIN_OCTETS)
         return -EIO;
     i->waiting_end = &i->waiting;
-    i->filters = conf_list(i->raw_topics);
     i->inbox = inbox_new((size_t)i->window_max);
     i->window = window_new((size_t)i->window_max);
-    if (i->filters == NULL || i->inbox == NULL || i->window == NULL)
+    if (i->inbox == NULL || i->window == NULL)
         return -ENOMEM;
     rc = open_streams(i);
     if (rc == 0)
-        rc = replicas_open(i);
-    if (rc == 0)
-        rc = open_journal(i);
+        rc = open_journal(i, journal);
     if (rc == 0)
         rc = intake_open(i);
     if (rc == 0)
@@ -374,16 +247,12 @@ int ingest_open(struct ingest *i)
     if (rc != 0)
         return rc;
     svc_state(&i->svc, "journal", true, "");
-    i->mqtt = mqtt_new(&i->mqtt_conf, i->session, true, (const char *const *)i->own, &handler);
-    if (i->mqtt == NULL)
-        return -ENOMEM;
     measure(i);
     return open_loop(i);
 }
 
 void ingest_close(struct ingest *i)
 {
-    mqtt_free(i->mqtt, 1000);
     if (i->telegrams != NULL && i->window != NULL)
         on_inbox(i);
     while (i->waiting != NULL)
@@ -393,11 +262,8 @@ void ingest_close(struct ingest *i)
     intake_close(i);
     resend_close(i);
     journal_close(i->journal);
-    replicas_close(i); /* a successor may open the journal from here on */
     inbox_free(i->inbox);
     window_free(i->window);
     buf_free(&i->ack_list);
-    free(i->filters);
     free(i->streams);
-    svc_close(&i->svc, i);
 }
