@@ -46,7 +46,7 @@ test:
 
 test-firmware:
 	@deploy/native/packages.sh test
-	@tests/run.sh firmware test_fw fuzz_fw
+	@tests/run.sh firmware test_fw
 
 test-chaos:
 	@deploy/native/packages.sh test
@@ -55,7 +55,7 @@ test-chaos:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT)
+tests: $(UNIT) $B/test/fuzz_firmware
 
 bench:
 	@deploy/native/packages.sh test
@@ -90,6 +90,10 @@ $B/bin/%: $B/services/%/main.o $B/core.a
 $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+$B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -6,10 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FW_STATUS_CHARS 512 /* room for the status with all numbers at their longest */
-#define FW_DISCOVERY_CHARS                                                                         \
-    768 /* room for one discovery message with all names at their longest                          \
-         */
+#define FW_STATUS_CHARS    512 /* room for the status with all numbers at their longest */
+#define FW_DISCOVERY_CHARS 768 /* room for one discovery message, likewise */
 
 struct fw_status {
     const char *version;
