@@ -1,0 +1,35 @@
+/* net: the Wi-Fi, which comes back by itself. */
+#ifndef NET_H
+#define NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "board.h"
+#include "fw_settings.h"
+
+struct net;
+
+/** Start the network stack; once. */
+void net_begin(void);
+
+/** The device's own name, such as Zaehlwerk-A1B2C3, by its address. */
+void net_own_name(char name[33]);
+
+/**
+ * Join the network and stay in it: attempts after 1 s, doubling to 60 s, for ever. Not joined once
+ * within three minutes of the start, `lost` is called, once.
+ */
+struct net *
+net_join(const struct fw_settings *s, struct board *board, void (*lost)(void *arg), void *arg);
+
+/** Open the set-up network, beside the other one if that is wanted. */
+void net_open_setup(const char *name, bool beside);
+
+bool net_up(const struct net *n);
+
+/** How often it came back, and the signal in dBm. */
+uint32_t net_reconnects(const struct net *n);
+int32_t net_rssi(void);
+
+#endif
