@@ -21,7 +21,9 @@ static char take_char(const char *value, size_t len, size_t *at)
     high = hex_digit(value[*at]);
     low = hex_digit(value[*at + 1]);
     *at += 2;
-    return high < 0 || low < 0 ? '\0' : (char)(high << 4 | low);
+    if (high < 0 || low < 0)
+        return '\0';
+    return (char)(high << 4 | low);
 }
 
 static int decode(const char *value, size_t len, char *out, size_t room)

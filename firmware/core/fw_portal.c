@@ -14,6 +14,7 @@ struct page {
     const struct fw_portal *portal;
     const struct fw_reply *reply;
     const struct fw_settings *s; /* what the form shows */
+    struct fw_settings form;     /* what was submitted */
     enum fw_language language;
     const char *wrong; /* a field's name, or NULL */
     char piece[PIECE];
@@ -378,19 +379,19 @@ read_ca(const struct fw_portal *p, const struct fw_request *r, bool tls, const c
 
 static void take_form(struct page *g, const struct fw_request *r)
 {
-    struct fw_settings s = *g->portal->settings;
     const char *ca, *wrong_ca;
 
-    g->s = &s;
-    g->wrong = read_fields(r, &s);
-    wrong_ca = read_ca(g->portal, r, s.tls != 0, &ca);
+    g->form = *g->portal->settings;
+    g->s = &g->form;
+    g->wrong = read_fields(r, &g->form);
+    wrong_ca = read_ca(g->portal, r, g->form.tls != 0, &ca);
     if (g->wrong == NULL)
         g->wrong = wrong_ca;
     if (g->wrong != NULL) {
         show_form(g);
         return;
     }
-    if (!g->portal->save(g->portal->arg, &s, ca)) {
+    if (!g->portal->save(g->portal->arg, &g->form, ca)) {
         open_page(g, 500, FW_WORD_NOT_SAVED);
         close_page(g);
         return;

@@ -88,7 +88,10 @@ static void id_text(struct fw_text *t, const char *name)
         bool fine = (*name >= '0' && *name <= '9') || (*name >= 'A' && *name <= 'Z') ||
                     (*name >= 'a' && *name <= 'z') || *name == '-';
 
-        fw_text_char(t, fine ? *name : '_');
+        if (fine)
+            fw_text_char(t, *name);
+        else
+            fw_text_char(t, '_');
     }
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): long texts are of several literals. */
 /* Umlauts as HTML entities: the source stays plain, the page needs no particular encoding. */
 const char *const fw_words[FW_LANGUAGES][FW_WORDS] = {
     [FW_GERMAN] =
@@ -57,6 +58,8 @@ const char *const fw_words[FW_LANGUAGES][FW_WORDS] = {
             [FW_WORD_AUTO] = "detect",
         },
 };
+
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 static const struct {
     const char *name;

@@ -241,7 +241,7 @@ static void figures(void)
     print("figures: firmware joiner ");
     print_number((uint32_t)sizeof line.join);
     print(" octets of RAM; stack ");
-    print_number((uint32_t)(_stack_end - painted));
+    print_number((uint32_t)((uintptr_t)_stack_end - (uintptr_t)painted));
     print("; instructions for all ");
     print_number(line.octets);
     print(" octets ");
@@ -259,7 +259,7 @@ int main(void)
 {
     char here;
 
-    memset(_stack_start, PAINT, (size_t)(&here - _stack_start) - 256);
+    memset(_stack_start, PAINT, (uintptr_t)&here - (uintptr_t)_stack_start - 256);
     for (const struct vector *v = vectors; v < vectors + VECTORS; v++)
         check_vector(v);
     line.spent = line.octets = line.worst = 0;
