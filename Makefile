@@ -55,7 +55,7 @@ test-chaos:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT) $B/test/fuzz_firmware
+tests: $(UNIT)
 
 bench:
 	@deploy/native/packages.sh test
@@ -90,7 +90,11 @@ $B/bin/%: $B/services/%/main.o $B/core.a
 $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+tests: $B/test/fuzz_firmware $B/test/portal_host
 $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/test/portal_host: $B/tests/firmware/portal_host.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY

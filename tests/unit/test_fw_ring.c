@@ -100,6 +100,33 @@ static void thinned_when_full(void **state)
     }
 }
 
+/* As firmware/README.md says: an hour without the broker leaves one about every minute. */
+static void an_hour_away(void **state)
+{
+    static uint8_t memory[20480], telegram[282];
+    uint32_t times[100], count = 0, last = 0, longest = 0;
+    struct fw_ring r;
+    size_t len;
+    uint32_t id;
+
+    (void)state;
+    fw_ring_init(&r, memory, sizeof memory);
+    for (uint32_t i = 0; i < 720; i++) {
+        memcpy(telegram, &i, sizeof i);
+        assert_true(fw_ring_add(&r, telegram, sizeof telegram, i * 5000));
+    }
+    assert_int_equal(r.count, 69);
+    for (const uint8_t *t; (t = fw_ring_oldest(&r, &len, &id)) != NULL; fw_ring_release(&r, id))
+        memcpy(&times[count++], t, sizeof times[0]);
+    assert_int_equal(times[0], 0);
+    assert_int_equal(times[count - 1], 719);
+    for (uint32_t i = 1; i < count; last = times[i++])
+        if (times[i] - last > longest)
+            longest = times[i] - last;
+    print_message("longest gap %u s\n", longest * 5);
+    assert_true(longest * 5 <= 90);
+}
+
 static void what_never_fits_is_counted(void **state)
 {
     uint8_t memory[2 * SLOT], octets[2 * SLOT] = {0};
@@ -159,8 +186,11 @@ static void random_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oldest_first),      cmocka_unit_test(only_the_oldest_is_released),
-        cmocka_unit_test(thinned_when_full), cmocka_unit_test(what_never_fits_is_counted),
+        cmocka_unit_test(oldest_first),
+        cmocka_unit_test(only_the_oldest_is_released),
+        cmocka_unit_test(thinned_when_full),
+        cmocka_unit_test(an_hour_away),
+        cmocka_unit_test(what_never_fits_is_counted),
         cmocka_unit_test(random_use),
     };
 
