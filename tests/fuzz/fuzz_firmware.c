@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "fw_crc.h"
+#include "fw_dns.h"
 #include "fw_join.h"
 #include "fw_portal.h"
 #include "fw_ring.h"
@@ -71,6 +72,15 @@ static void take(void *arg, enum fw_outcome outcome, const uint8_t *octets, size
     }
 }
 
+static void fuzz_name(const uint8_t *query, size_t len)
+{
+    static const uint8_t address[4] = {192, 168, 4, 1};
+    uint8_t out[FW_DNS_MAX];
+    size_t answer = fw_dns_answer(query, len, address, out, sizeof out);
+
+    assert(answer == 0 || (answer <= sizeof out && memcmp(out, query, 2) == 0));
+}
+
 /* An octet AA is a pause, as long as the one behind it says. */
 static void fuzz_line(const uint8_t *data, size_t size)
 {
@@ -96,6 +106,7 @@ static void fuzz_line(const uint8_t *data, size_t size)
     free(j);
     (void)mbus_check(data, size, &f);
     (void)hdlc_check(data, size, &f);
+    fuzz_name(data, size);
 }
 
 /* What was read can be written, and read again. */
