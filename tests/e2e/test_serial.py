@@ -155,17 +155,27 @@ class Serial(Case):
 
 
 class Settings(Case):
-    def refused(self, variable, **env):
+    def refused(self, variable, *args, **env):
         result = self.world.tool(
-            BIN / "serial-ingest", "--check-config",
-            env={"SERIAL_DEVICE": "/dev/ttyUSB0", "HTTP_LISTEN": "off", **env})  # fmt: skip
+            BIN / "serial-ingest", *args,
+            env={"SERIAL_DEVICE": "/dev/ttyUSB0", "HTTP_LISTEN": "off", "TELEGRAMS_BIND": f"ipc://{self.world.path}/t", **env})  # fmt: skip
         self.assertEqual(result.returncode, 78, result.stderr)
         self.assertIn(f"variable={variable}", result.stderr.decode().splitlines()[-1])
 
     def test_wrong_ones(self):
-        self.refused("SERIAL_DEVICE", SERIAL_DEVICE="")
-        self.refused("SERIAL_BAUD", SERIAL_BAUD="2401")
-        self.refused("SERIAL_PARITY", SERIAL_PARITY="8E1")
-        self.refused("SERIAL_TOPIC", SERIAL_TOPIC="a/+")
-        self.refused("SERIAL_TOPIC", SERIAL_TOPIC="x" * 256)
-        self.refused("JOURNAL_MAX_BYTES", JOURNAL_MAX_BYTES="7")
+        self.refused("SERIAL_DEVICE", "--check-config", SERIAL_DEVICE="")
+        self.refused("SERIAL_BAUD", "--check-config", SERIAL_BAUD="2401")
+        self.refused("SERIAL_PARITY", "--check-config", SERIAL_PARITY="8E1")
+        self.refused("SERIAL_TOPIC", "--check-config", SERIAL_TOPIC="a/+")
+        self.refused("SERIAL_TOPIC", "--check-config", SERIAL_TOPIC="x" * 256)
+        self.refused("JOURNAL_MAX_BYTES", "--check-config", JOURNAL_MAX_BYTES="7")
+
+    def test_a_folder_that_will_not_do(self):
+        self.refused("JOURNAL_PATH", JOURNAL_PATH="/nowhere/at/all")
+        self.refused("JOURNAL_PATH", JOURNAL_PATH=self.world.write("file", "no folder"))
+
+    def test_a_journal_that_another_has(self):
+        env = {"SERIAL_DEVICE": f"{self.world.path}/none", "TELEGRAMS_BIND": f"ipc://{self.world.path}/first"}
+        first = self.world.service("serial-ingest", env)
+        wait_until(lambda: "device" in first.get("/readyz")[1], "the first one runs, and waits for its device")
+        self.refused("JOURNAL_PATH", JOURNAL_PATH=f"{self.world.path}/serial-ingest-journal")
