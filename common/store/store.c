@@ -78,6 +78,28 @@ int store_drop_rejects(struct store *s, const struct reject_mark *last, char why
     return s->ops->drop_rejects(s, last, why);
 }
 
+int store_rows(struct store *s,
+               const struct rows_query *q,
+               rows_visit *visit,
+               void *arg,
+               char why[STORE_WHY_CHARS])
+{
+    return s->ops->rows(s, q, visit, arg, why);
+}
+
+int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+{
+    return s->ops->meters(s, visit, arg, why);
+}
+
+int store_drop_rows(struct store *s,
+                    const struct rows_old *old,
+                    size_t *dropped,
+                    char why[STORE_WHY_CHARS])
+{
+    return s->ops->drop_rows(s, old, dropped, why);
+}
+
 bool store_alive(struct store *s)
 {
     return s->ops->alive(s);

@@ -63,6 +63,16 @@ struct store_ops {
                    void *arg,
                    char why[STORE_WHY_CHARS]);
     int (*drop_rejects)(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS]);
+    int (*rows)(struct store *s,
+                const struct rows_query *q,
+                rows_visit *visit,
+                void *arg,
+                char why[STORE_WHY_CHARS]);
+    int (*meters)(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+    int (*drop_rows)(struct store *s,
+                     const struct rows_old *old,
+                     size_t *dropped,
+                     char why[STORE_WHY_CHARS]);
     bool (*alive)(struct store *s);
     void (*close)(struct store *s);
 };
@@ -122,7 +132,8 @@ int store_rejects(struct store *s,
 
 /**
  * Visit the rows that a query asks for, of a store that was opened to look. Returns 0, -EINVAL when
- * the meter is no 16 hex digits, or -EAGAIN with why.
+ * the meter is no 16 hex digits, or -EAGAIN with why; also after ROWS_TIMEOUT_MS. Nothing is
+ * visited on PostgreSQL then; on SQLite some rows may have been, and the visitor's time counts too.
  */
 int store_rows(struct store *s,
                const struct rows_query *q,
@@ -137,6 +148,15 @@ int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[S
 /** Drop the rejects up to and with a mark, synced. Returns 0, or -EAGAIN with why. */
 int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
     __attribute__((warn_unused_result));
+
+/**
+ * Drop some old rows of history or debounced, synced, and add to *dropped how many. Quarters stay.
+ * Any number of writers may do it at once. Returns 0, or -EAGAIN with why.
+ */
+int store_drop_rows(struct store *s,
+                    const struct rows_old *old,
+                    size_t *dropped,
+                    char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 /** False once the connection is known to be lost. */
 bool store_alive(struct store *s);

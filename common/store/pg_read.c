@@ -1,0 +1,193 @@
+/* pg_read: what is looked through, and dropped, in PostgreSQL. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "pg.h"
+
+static const struct reject_dialect dialect = {
+    .time_ms = "(extract(epoch FROM time) * 1000)::bigint",
+    .resolved_ms = "(extract(epoch FROM resolved_at) * 1000)::bigint",
+    .instant_open = "to_timestamp(",
+    .instant_close = " / 1000.0)",
+    .hex_open = "encode(",
+    .hex_close = ", 'hex')",
+    .octets_open = "'\\x",
+    .octets_close = "'",
+};
+
+/* Rejects, looked through */
+
+int pg_rejects(struct store *base,
+               const struct reject_query *q,
+               reject_visit *visit,
+               void *arg,
+               char why[STORE_WHY_CHARS])
+{
+    struct pg_store *s = (struct pg_store *)base;
+    struct buf scratch = {0};
+    char sql[REJECT_SQL_CHARS];
+    PGresult *result;
+    int rc = reject_select(q, &dialect, sql);
+
+    if (rc != 0)
+        return rc;
+    result = PQexec(s->connection, sql);
+    for (int row = 0; row < PQntuples(result) && rc == 0; row++) {
+        const char *columns[REJECT_COLUMNS] = {NULL};
+
+        for (int c = 0; c < PQnfields(result); c++)
+            columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
+        rc = reject_row_read(columns, q, &scratch, visit, arg);
+    }
+    buf_free(&scratch);
+    if (rc != 0)
+        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
+    if (rc == 0)
+        rc = pg_take(s, result, &(size_t){0}, why);
+    else
+        PQclear(result);
+    return rc == 0 ? 0 : -EAGAIN;
+}
+
+int pg_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS])
+{
+    char sql[REJECT_SQL_CHARS];
+
+    reject_delete(last, &dialect, sql);
+    return pg_run(base, sql, why);
+}
+
+/* Rows */
+
+static const struct rows_dialect rows_dialect = {
+    .seconds_open = "extract(epoch FROM ",
+    .seconds_close = ")::bigint",
+    .instant_open = "to_timestamp(",
+    .instant_close = ")",
+    .last_read = "l.start + l.last_s * interval '1 second'",
+    .received_ms = "(extract(epoch FROM h.received_at) * 1000)::bigint",
+    .counter = "CASE h.counter WHEN 2147483647 THEN -1 ELSE h.counter::bigint + 2147483648 END",
+};
+
+/* A server that was stopped, or is gone without a word, ends no statement. */
+enum { PATIENCE_MS = ROWS_TIMEOUT_MS + 5000 };
+
+/* The one result of a query, or NULL with why. */
+static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHARS])
+{
+    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    bool sent = s->connection != NULL && PQsendQuery(s->connection, sql) == 1;
+    PGresult *result, *next;
+
+    while (sent && PQisBusy(s->connection)) {
+        struct pollfd wait = {.fd = PQsocket(s->connection), .events = POLLIN};
+        int64_t left = until_ms - clock_monotonic_ms();
+
+        sent = left > 0 && (poll(&wait, 1, (int)left) >= 0 || errno == EINTR) &&
+               PQconsumeInput(s->connection) == 1;
+    }
+    if (!sent) {
+        snprintf(why, STORE_WHY_CHARS, "no connection, or no answer of the database");
+        pg_disconnect(s);
+        return NULL;
+    }
+    result = PQgetResult(s->connection);
+    while ((next = PQgetResult(s->connection)) != NULL)
+        PQclear(next);
+    return result;
+}
+
+/* A SELECT's rows, as text, to read(). All of them are here before the first is looked at. */
+static int select_rows(struct pg_store *s,
+                       const char *sql,
+                       void (*read)(const char *const columns[ROWS_METER_COLUMNS], void *arg),
+                       void *arg,
+                       char why[STORE_WHY_CHARS])
+{
+    PGresult *result = ask(s, sql, why);
+
+    for (int row = 0; row < PQntuples(result); row++) {
+        const char *columns[ROWS_METER_COLUMNS] = {NULL};
+
+        for (int c = 0; c < PQnfields(result); c++)
+            columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
+        read(columns, arg);
+    }
+    return result != NULL && pg_take(s, result, &(size_t){0}, why) == 0 ? 0 : -EAGAIN;
+}
+
+int pg_rows(struct store *base,
+            const struct rows_query *q,
+            rows_visit *visit,
+            void *arg,
+            char why[STORE_WHY_CHARS])
+{
+    struct rows_visitor visitor = {.row = visit, .arg = arg};
+    char sql[ROWS_SQL_CHARS];
+    int rc = rows_select(q, &rows_dialect, base->conf->table, sql);
+
+    if (rc != 0) {
+        snprintf(why, STORE_WHY_CHARS, "a meter's id has 16 hex digits");
+        return rc;
+    }
+    return select_rows((struct pg_store *)base, sql, rows_read, &visitor, why);
+}
+
+int pg_meters(struct store *base, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+{
+    struct rows_visitor visitor = {.meter = visit, .arg = arg};
+    char sql[ROWS_SQL_CHARS];
+
+    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, sql);
+    return select_rows((struct pg_store *)base, sql, rows_read_meter, &visitor, why);
+}
+
+/* Dropping */
+
+/*
+ * What another writer is dropping now is left to it. Where a reading without a clock stood is
+ * forgotten with it.
+ */
+static void print_drop(const struct rows_old *old, const char *table, char sql[ROWS_SQL_CHARS])
+{
+    const bool debounced = old->table == ROWS_DEBOUNCED;
+    const char *key = debounced ? "window_start" : "time";
+    char name[96];
+
+    snprintf(name, sizeof name, "%s%s_compact", table, debounced ? "debounced" : "");
+    snprintf(sql, ROWS_SQL_CHARS,
+             "WITH old AS (SELECT %s AS key, meter, counter FROM %s WHERE %s < "
+             "least(to_timestamp(%" PRId64 "), (SELECT max(%s) FROM %s)) - interval '%" PRId64
+             " seconds' ORDER BY %s LIMIT %zu FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM %s h "
+             "USING old WHERE h.%s = old.key AND h.meter = old.meter AND h.counter = old.counter "
+             "RETURNING h.meter, h.counter, h.time)",
+             key, name, key, old->now_s, key, name, old->keep_s, key, old->max, name, key);
+    if (!debounced)
+        snprintf(sql + strlen(sql), ROWS_SQL_CHARS - strlen(sql),
+                 ", forgotten AS (DELETE FROM %s_clockless c USING gone h WHERE c.meter = h.meter "
+                 "AND c.counter = %s AND c.time = extract(epoch FROM h.time)::bigint)",
+                 table, rows_dialect.counter);
+    snprintf(sql + strlen(sql), ROWS_SQL_CHARS - strlen(sql), " SELECT count(*) FROM gone");
+}
+
+int pg_drop_rows(struct store *base,
+                 const struct rows_old *old,
+                 size_t *dropped,
+                 char why[STORE_WHY_CHARS])
+{
+    struct pg_store *s = (struct pg_store *)base;
+    char sql[ROWS_SQL_CHARS];
+    size_t ignored = 0;
+    PGresult *result;
+
+    print_drop(old, base->conf->table, sql);
+    result = PQexec(s->connection, sql);
+    if (PQntuples(result) == 1)
+        *dropped += strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+    return pg_take(s, result, &ignored, why) == 0 ? 0 : -EAGAIN;
+}
