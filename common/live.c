@@ -132,3 +132,27 @@ void live_topic(const char *pattern, const struct reading *r, char *topic, size_
     }
     topic[n] = '\0';
 }
+
+bool live_topic_tells(const char *pattern)
+{
+    return strstr(pattern, "{meter}") != NULL || strstr(pattern, "{name}") != NULL;
+}
+
+void live_filter(const char *pattern, char *filter, size_t size)
+{
+    size_t n = 0;
+
+    while (*pattern != '\0' && n + 1 < size) {
+        size_t level = strcspn(pattern, "/");
+
+        if (memchr(pattern, '{', level) != NULL)
+            filter[n++] = '+';
+        else
+            for (size_t i = 0; i < level && n + 1 < size; i++)
+                filter[n++] = pattern[i];
+        pattern += level;
+        if (*pattern == '/' && n + 1 < size)
+            filter[n++] = *pattern++;
+    }
+    filter[n] = '\0';
+}

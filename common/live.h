@@ -43,4 +43,11 @@ size_t live_meters(const struct live *l);
  */
 void live_topic(const char *pattern, const struct reading *r, char *topic, size_t size);
 
+/** True when the pattern tells meters apart: it holds {meter} or {name}. */
+bool live_topic_tells(const char *pattern);
+
+/** The filter of all topics that a pattern may become: + in place of levels with a placeholder. Cut
+ * to size. */
+void live_filter(const char *pattern, char *filter, size_t size);
+
 #endif

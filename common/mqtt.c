@@ -25,11 +25,13 @@ struct mqtt {
     const struct mqtt_conf *conf;
     struct mqtt_handler handler;
     const char *const *filters;
+    const char *will_topic, *will_payload;
     bool persistent;
     bool v5;
     bool held;
     atomic_bool connected;
     atomic_bool subscribed;
+    atomic_bool refused;      /* the subscription, on this connection */
     atomic_uint unsubscribed; /* answers to UNSUBSCRIBE */
     uint32_t expiry_seconds;
     atomic_bool trying; /* an attempt is under way */
@@ -134,6 +136,7 @@ static void subscribe_failed(struct mqtt *m, const char *why)
 {
     char text[120];
 
+    m->refused = true;
     snprintf(text, sizeof text, "the broker refuses the subscription: %s", why);
     tell(m, false, text);
 }
@@ -208,6 +211,7 @@ static void on_connected(void *arg, char *cause)
 
     (void)cause;
     m->trying = false;
+    m->refused = false;
     m->connected = true;
     m->backoff_ms = BACKOFF_FIRST_MS;
     if (m->filters != NULL)
@@ -301,6 +305,7 @@ static void add_properties(const struct mqtt *m, MQTTProperties *properties)
 
 static int start(struct mqtt *m)
 {
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
     MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
     MQTTAsync_connectOptions options = m->v5 ? v5 : v3;
@@ -321,6 +326,13 @@ static int start(struct mqtt *m)
         options.MQTTVersion = MQTTVERSION_3_1_1;
         options.cleansession = !m->persistent;
         options.onFailure = on_connect_failure;
+    }
+    if (m->will_topic != NULL) {
+        will.topicName = m->will_topic;
+        will.message = m->will_payload;
+        will.qos = 1;
+        will.retained = 1;
+        options.will = &will;
     }
     if (m->conf->user[0] != '\0')
         options.username = m->conf->user;
@@ -369,9 +381,20 @@ void mqtt_expire(struct mqtt *m, uint32_t seconds)
     m->expiry_seconds = seconds;
 }
 
+void mqtt_will(struct mqtt *m, const char *topic, const char *payload)
+{
+    m->will_topic = topic;
+    m->will_payload = payload;
+}
+
 bool mqtt_subscribed(const struct mqtt *m)
 {
     return m->subscribed;
+}
+
+bool mqtt_refused(const struct mqtt *m)
+{
+    return m->connected && m->refused;
 }
 
 static void on_unsubscribe_success(void *arg, MQTTAsync_successData *data)
@@ -429,16 +452,35 @@ static int send_message(struct mqtt *m,
     }
 }
 
-int mqtt_publish(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+int mqtt_publish_for(struct mqtt *m,
+                     const char *topic,
+                     const void *payload,
+                     size_t len,
+                     int qos,
+                     bool retain,
+                     uint32_t seconds)
 {
     MQTTAsync_message message = MQTTAsync_message_initializer;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
+                           .value.integer4 = seconds};
+    int rc;
 
     message.payload = (void *)payload;
     message.payloadlen = (int)len;
     message.qos = qos;
     message.retained = retain;
-    return send_message(m, topic, &message, NULL);
+    if (m->v5 && seconds > 0 && MQTTProperties_add(&message.properties, &expiry) != 0)
+        return -ENOMEM;
+    rc = send_message(m, topic, &message, &response); /* it carries the properties */
+    MQTTProperties_free(&message.properties);
+    return rc;
+}
+
+int mqtt_publish(
+    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
+{
+    return mqtt_publish_for(m, topic, payload, len, qos, retain, 0);
 }
 
 /* Codes below 128; paho 1.3.12 tells none of them apart, so not 16 either: no subscriber. */

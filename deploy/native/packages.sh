@@ -3,11 +3,11 @@
 set -eu
 
 build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev libgcrypt20-dev libpq-dev
-       libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev"
+       libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev tzdata"
 case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
-                runit util-linux python3 python3-zmq python3-msgpack procps spin" ;;
+                runit util-linux python3 python3-zmq python3-msgpack python3-yaml nodejs procps spin" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
 *) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
 esac

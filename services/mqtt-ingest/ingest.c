@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "clock.h"
+#include "live.h"
 #include "log.h"
 
 enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };
@@ -45,29 +46,6 @@ const struct metric_def ingest_metrics[] = {
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
-/* All that the publisher may write to: the values topic, its {placeholders} as wildcards, and
- * below. */
-static void topic_as_filter(const char *topic, char *filter, size_t size)
-{
-    size_t n = 0;
-
-    while (*topic != '\0' && n + 1 < size) {
-        size_t level = strcspn(topic, "/");
-
-        if (memchr(topic, '{', level) != NULL)
-            filter[n++] = '+';
-        else
-            for (size_t i = 0; i < level && n + 1 < size; i++)
-                filter[n++] = topic[i];
-        topic += level;
-        if (*topic == '/' && n + 1 < size)
-            filter[n++] = *topic++;
-    }
-    filter[n] = '\0';
-    if (n + strlen("/#") < size)
-        memcpy(filter + n, "/#", sizeof "/#");
-}
-
 /* # is a whole last level, + a whole level (MQTT 5, 4.7.1). */
 static bool is_filter(const char *f)
 {
@@ -86,10 +64,11 @@ int ingest_check(void *self)
 {
     const struct ingest *i = self;
     char **filters = conf_list(i->raw_topics);
-    char values[1024];
+    char topic[1024], values[1028];
     int rc = filters == NULL ? -ENOMEM : 0;
 
-    topic_as_filter(i->values_topic, values, sizeof values);
+    live_filter(i->values_topic, topic, sizeof topic);
+    snprintf(values, sizeof values, "%s/#", topic); /* the publisher writes below it, too */
     if (rc == 0 && filters[0] == NULL)
         rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty",
                         "a topic such as sensors/smartmeter");

@@ -23,8 +23,9 @@ SETTINGS = {
                   "STORE_BIND", "DEBOUNCE_BIND", "READINGS_BIND", *ALL],
     "db-writer": [*DB, "REJECTS_KEEP_DAYS", "REJECTS_MAX_BYTES", "HISTORY_KEEP_DAYS", "DEBOUNCED_KEEP_DAYS", "STORE_CONNECT", "ACKS_BIND", *ALL],
     "debouncer": ["DEBOUNCE_SECONDS", "DEBOUNCE_CONNECT", "STORE_BIND", "ACKS_BIND", "ACKS_CONNECT", *ALL],
-    "publisher": [*MQTT, "MQTT_PUBLISHER_CLIENT_ID", "SMARTMETER_VALUES_MQTT_TOPIC", "READINGS_CONNECT",
-                  "LIVE_SKEW_SECONDS", *ALL],
+    "publisher": [*MQTT, "MQTT_PUBLISHER_CLIENT_ID", "SMARTMETER_VALUES_MQTT_TOPIC", "PUBLISH_TOPICS", "PUBLISH_WHEN",
+                  "PUBLISH_MIN_SECONDS", "PUBLISH_QOS", "PUBLISH_RETAIN", "OFFLINE_SECONDS", "PUBLISHER_STATUS_TOPIC", "TIMEZONE",
+                  "HA_DISCOVERY", "HA_DISCOVERY_PREFIX", "READINGS_CONNECT", "LIVE_SKEW_SECONDS", *ALL],
     "meter-sim": MQTT,
 }  # fmt: skip
 
@@ -102,6 +103,18 @@ WRONG = [
     ("publisher", {"SMARTMETER_VALUES_MQTT_TOPIC": "values/#"}, "SMARTMETER_VALUES_MQTT_TOPIC"),
     ("publisher", {"SMARTMETER_VALUES_MQTT_TOPIC": "values/+"}, "SMARTMETER_VALUES_MQTT_TOPIC"),
     ("publisher", {"READINGS_CONNECT": "tcp://x:y"}, "READINGS_CONNECT"),
+    ("publisher", {"PUBLISH_TOPICS": "none"}, "PUBLISH_TOPICS"),
+    ("publisher", {"PUBLISH_WHEN": "sometimes"}, "PUBLISH_WHEN"),
+    ("publisher", {"PUBLISH_MIN_SECONDS": "-1"}, "PUBLISH_MIN_SECONDS"),
+    ("publisher", {"PUBLISH_MIN_SECONDS": "3601"}, "PUBLISH_MIN_SECONDS"),
+    ("publisher", {"PUBLISH_QOS": "3"}, "PUBLISH_QOS"),
+    ("publisher", {"PUBLISH_RETAIN": "yes"}, "PUBLISH_RETAIN"),
+    ("publisher", {"OFFLINE_SECONDS": "0"}, "OFFLINE_SECONDS"),
+    ("publisher", {"PUBLISHER_STATUS_TOPIC": "zaehlwerk/+"}, "PUBLISHER_STATUS_TOPIC"),
+    ("publisher", {"TIMEZONE": "Europe/Wien"}, "TIMEZONE"),
+    ("publisher", {"TIMEZONE": "CET-1CEST"}, "TIMEZONE"),
+    ("publisher", {"HA_DISCOVERY": "on"}, "HA_DISCOVERY"),
+    ("publisher", {"HA_DISCOVERY_PREFIX": "homeassistant/#"}, "HA_DISCOVERY_PREFIX"),
     ("meter-sim", {"MQTT_PORT": "many"}, "MQTT_PORT"),
 ]  # fmt: skip
 
