@@ -61,6 +61,7 @@ lint:
 	@deploy/native/packages.sh lint
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	shellcheck $$(git ls-files '*.sh') .ci/run
+	shellcheck --shell=bash deploy/completion/zaehlwerk
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
 	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services tests
@@ -69,9 +70,11 @@ tidy/%: $B/gen/migrations.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/,doc/zaehlwerk man/man1 bash-completion/completions)
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 README.md README.de.md CHANGELOG.md LICENSE server.env.example $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk/
+	install -m 644 deploy/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 deploy/completion/zaehlwerk $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 
 clean:
 	rm -rf build

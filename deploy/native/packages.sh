@@ -7,7 +7,7 @@ build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev li
 case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
-                runit util-linux python3 python3-zmq python3-msgpack python3-yaml nodejs procps spin" ;;
+                runit util-linux python3 python3-zmq python3-msgpack python3-yaml nodejs procps spin mandoc" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
 *) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
 esac

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "zone.h"
 
 #define AGE_MAX_S INT64_C(100000000000)
 
@@ -105,6 +106,22 @@ int look_time(const char *text, int64_t now_ms, int64_t *utc_ms)
     if (rest == NULL || seconds_of(&tm, &seconds) != 0)
         return -EINVAL;
     *utc_ms = (seconds - offset) * 1000 + ms;
+    return 0;
+}
+
+int look_local_time(const char *text, int64_t now_ms, int64_t *utc_ms)
+{
+    struct tm tm = {.tm_isdst = -1, .tm_hour = 12}; /* noon is there every day */
+    int64_t utc;
+    int rc = look_time(text, now_ms, &utc);
+
+    if (rc != 0)
+        return rc;
+    if (strlen(text) == strlen("2026-11-01") && strspn(text, "0123456789-") == strlen(text)) {
+        (void)strptime(text, "%Y-%m-%d", &tm);
+        utc = zone_day_start(mktime(&tm)) * 1000;
+    }
+    *utc_ms = utc;
     return 0;
 }
 

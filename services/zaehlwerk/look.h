@@ -26,6 +26,10 @@ struct look {
 int look_time(const char *text, int64_t now_ms, int64_t *utc_ms)
     __attribute__((warn_unused_result));
 
+/** The same, but a date is the beginning of that day in this process's zone (zone_use). */
+int look_local_time(const char *text, int64_t now_ms, int64_t *utc_ms)
+    __attribute__((warn_unused_result));
+
 /** Take one filter's argument. Returns NULL, or what is wrong with it. */
 const char *look_since(struct look *l, const char *text);
 const char *look_meter(struct look *l, const char *text);

@@ -14,7 +14,8 @@ from harness import BIN, ENVIRONMENT, SANITIZER, SANITIZER_ENV, Case, wait_until
 from pipeline import SERVICES, Broker, Subscriber
 from stores import Sqlite
 
-READING = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9A-F]{16} .*WIn \d+ Wh", re.M)
+# In a pipe with its date and the meter's id; on a terminal with the time alone and the meter's name.
+READING = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9A-F]{16}|\d\d:\d\d:\d\dZ) .*WIn +\d+ Wh", re.M)
 
 
 class Run:
