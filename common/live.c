@@ -92,8 +92,8 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
         return LIVE_LATE;
     if (r->reading.suspect[0] != '\0')
         return LIVE_SUSPECT;
-    if (shown == NULL)
-        return LIVE;
+    if (shown == NULL) /* without memory nothing is known to be new */
+        return LIVE_STALE;
     if (shown->near && far)
         return LIVE_CLOCK;
     if (!is_newer(shown, r))

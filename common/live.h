@@ -14,7 +14,7 @@ struct live;
 enum live_verdict {
     LIVE,
     LIVE_REDELIVERED, /* not its first delivery */
-    LIVE_LATE,        /* arrived more than 60 s ago */
+    LIVE_LATE,        /* arrived 60 s ago or earlier */
     LIVE_STALE,       /* not newer than the last shown of its meter */
     LIVE_SUSPECT,
     LIVE_CLOCK, /* the meter's time is far from its arrival: an old telegram, or a wrong clock */

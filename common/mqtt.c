@@ -33,6 +33,7 @@ struct mqtt {
     atomic_bool subscribed;
     atomic_bool refused;      /* the subscription, on this connection */
     atomic_uint unsubscribed; /* answers to UNSUBSCRIBE */
+    atomic_int pending;       /* messages that paho has not sent, on this connection */
     uint32_t expiry_seconds;
     atomic_bool trying; /* an attempt is under way */
     atomic_bool busy;   /* an attempt is under way, or the connection stands */
@@ -212,6 +213,7 @@ static void on_connected(void *arg, char *cause)
     (void)cause;
     m->trying = false;
     m->refused = false;
+    m->pending = 0;
     m->connected = true;
     m->backoff_ms = BACKOFF_FIRST_MS;
     if (m->filters != NULL)
@@ -452,6 +454,45 @@ static int send_message(struct mqtt *m,
     }
 }
 
+static void on_sent(void *arg, MQTTAsync_successData *data)
+{
+    (void)data;
+    ((struct mqtt *)arg)->pending--;
+}
+
+static void on_unsent(void *arg, MQTTAsync_failureData *data)
+{
+    (void)data;
+    ((struct mqtt *)arg)->pending--;
+}
+
+static void on_sent5(void *arg, MQTTAsync_successData5 *data)
+{
+    (void)data;
+    ((struct mqtt *)arg)->pending--;
+}
+
+static void on_unsent5(void *arg, MQTTAsync_failureData5 *data)
+{
+    (void)data;
+    ((struct mqtt *)arg)->pending--;
+}
+
+static MQTTAsync_responseOptions counted(struct mqtt *m)
+{
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+
+    response.context = m;
+    if (m->v5) {
+        response.onSuccess5 = on_sent5;
+        response.onFailure5 = on_unsent5;
+    } else {
+        response.onSuccess = on_sent;
+        response.onFailure = on_unsent;
+    }
+    return response;
+}
+
 int mqtt_publish_for(struct mqtt *m,
                      const char *topic,
                      const void *payload,
@@ -461,7 +502,7 @@ int mqtt_publish_for(struct mqtt *m,
                      uint32_t seconds)
 {
     MQTTAsync_message message = MQTTAsync_message_initializer;
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    MQTTAsync_responseOptions response = counted(m);
     MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
                            .value.integer4 = seconds};
     int rc;
@@ -472,7 +513,10 @@ int mqtt_publish_for(struct mqtt *m,
     message.retained = retain;
     if (m->v5 && seconds > 0 && MQTTProperties_add(&message.properties, &expiry) != 0)
         return -ENOMEM;
+    m->pending++;
     rc = send_message(m, topic, &message, &response); /* it carries the properties */
+    if (rc != 0)
+        m->pending--;
     MQTTProperties_free(&message.properties);
     return rc;
 }
@@ -481,6 +525,11 @@ int mqtt_publish(
     struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
 {
     return mqtt_publish_for(m, topic, payload, len, qos, retain, 0);
+}
+
+int mqtt_pending(const struct mqtt *m)
+{
+    return m->pending;
 }
 
 /* Codes below 128; paho 1.3.12 tells none of them apart, so not 16 either: no subscriber. */

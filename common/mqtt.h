@@ -89,6 +89,12 @@ int mqtt_publish_for(struct mqtt *m,
                      uint32_t seconds) __attribute__((warn_unused_result));
 
 /**
+ * About how many messages of mqtt_publish paho has not sent (QoS 0) or not finished. Each one that
+ * waits makes the next mqtt_publish slower: paho walks its list.
+ */
+int mqtt_pending(const struct mqtt *m);
+
+/**
  * Let the broker publish this, retained and with QoS 1, when a connection ends without a goodbye:
  * one will a client. Before the first mqtt_step; both texts kept by reference.
  */

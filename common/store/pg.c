@@ -417,6 +417,6 @@ struct store *pg_store_new(const struct store_conf *conf)
 
     if (s == NULL)
         return NULL;
-    s->base = (struct store){&ops, conf};
+    s->base = (struct store){&ops, conf, ROWS_TIMEOUT_MS};
     return &s->base;
 }

@@ -85,7 +85,8 @@ int pg_rows(struct store *base,
             rows_visit *visit,
             void *arg,
             char why[STORE_WHY_CHARS]);
-int pg_meters(struct store *base, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+int pg_meters(
+    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
 int pg_drop_rows(struct store *base,
                  const struct rows_old *old,
                  size_t *dropped,

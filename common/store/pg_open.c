@@ -266,7 +266,7 @@ int pg_look(struct store *base, char why[STORE_WHY_CHARS])
     snprintf(sql, sizeof sql,
              "SET search_path = %s, public; SET default_transaction_read_only = on; SET "
              "statement_timeout = %d",
-             base->conf->schema, ROWS_TIMEOUT_MS);
+             base->conf->schema, base->look_ms);
     if (rc == 0)
         rc = pg_run(base, sql, why);
     if (rc == 0)

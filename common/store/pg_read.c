@@ -75,12 +75,12 @@ static const struct rows_dialect rows_dialect = {
 };
 
 /* A server that was stopped, or is gone without a word, ends no statement. */
-enum { PATIENCE_MS = ROWS_TIMEOUT_MS + 5000 };
+enum { GRACE_MS = 5000 };
 
 /* The one result of a query, or NULL with why. */
 static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHARS])
 {
-    int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    int64_t until_ms = clock_monotonic_ms() + s->base.look_ms + GRACE_MS;
     bool sent = s->connection != NULL && PQsendQuery(s->connection, sql) == 1;
     PGresult *result, *next;
 
@@ -102,6 +102,9 @@ static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHA
     return result;
 }
 
+/* By statement_timeout. */
+#define CANCELED "57014"
+
 /* A SELECT's rows, as text, to read(). All of them are here before the first is looked at. */
 static int select_rows(struct pg_store *s,
                        const char *sql,
@@ -110,6 +113,8 @@ static int select_rows(struct pg_store *s,
                        char why[STORE_WHY_CHARS])
 {
     PGresult *result = ask(s, sql, why);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool slow = state != NULL && strcmp(state, CANCELED) == 0;
 
     for (int row = 0; row < PQntuples(result); row++) {
         const char *columns[ROWS_METER_COLUMNS] = {NULL};
@@ -118,7 +123,9 @@ static int select_rows(struct pg_store *s,
             columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
         read(columns, arg);
     }
-    return result != NULL && pg_take(s, result, &(size_t){0}, why) == 0 ? 0 : -EAGAIN;
+    if (result != NULL && pg_take(s, result, &(size_t){0}, why) == 0)
+        return 0;
+    return slow ? -ETIMEDOUT : -EAGAIN;
 }
 
 int pg_rows(struct store *base,
@@ -138,12 +145,13 @@ int pg_rows(struct store *base,
     return select_rows((struct pg_store *)base, sql, rows_read, &visitor, why);
 }
 
-int pg_meters(struct store *base, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+int pg_meters(
+    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
 {
     struct rows_visitor visitor = {.meter = visit, .arg = arg};
     char sql[ROWS_SQL_CHARS];
 
-    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, sql);
+    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, max, sql);
     return select_rows((struct pg_store *)base, sql, rows_read_meter, &visitor, why);
 }
 

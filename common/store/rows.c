@@ -149,24 +149,29 @@ int rows_select(const struct rows_query *q,
 void rows_select_meters(const struct rows_dialect *d,
                         const char *table,
                         int64_t now,
+                        size_t max,
                         char sql[ROWS_SQL_CHARS])
 {
     char columns[1024];
 
     print_columns(d, "m.time", columns);
-    snprintf(sql, ROWS_SQL_CHARS,
-             "WITH newest AS (SELECT meter, max(time) AS time FROM (SELECT meter, time FROM "
-             "%s_compact WHERE time > %s%" PRId64 "%s ORDER BY time DESC LIMIT %d) AS n GROUP BY "
-             "meter), seen AS (SELECT m.id, m.meter, m.number, m.first_seen, l.last_win, "
-             "l.last_wout, CASE WHEN n.time IS NULL OR %s > n.time THEN %s ELSE n.time END AS time "
-             "FROM meters m LEFT JOIN newest n ON n.meter = m.id LEFT JOIN quarters l ON l.meter = "
-             "m.id AND l.start = (SELECT max(x.start) FROM quarters x WHERE x.meter = m.id AND "
-             "x.first_s IS NOT NULL)) SELECT %s, m.number, %sm.first_seen%s, m.last_win, "
-             "m.last_wout FROM seen m LEFT JOIN %s_compact h ON h.time = m.time AND h.meter = m.id "
-             "AND h.counter = (SELECT max(c.counter) FROM %s_compact c WHERE c.time = m.time AND "
-             "c.meter = m.id) ORDER BY m.meter",
-             table, d->instant_open, now - NEWEST_SECONDS, d->instant_close, NEWEST_ROWS,
-             d->last_read, d->last_read, columns, d->seconds_open, d->seconds_close, table, table);
+    snprintf(
+        sql, ROWS_SQL_CHARS,
+        "WITH newest AS (SELECT meter, max(time) AS time FROM (SELECT meter, time FROM "
+        "%s_compact WHERE time > %s%" PRId64 "%s ORDER BY time DESC LIMIT %d) AS n GROUP BY "
+        "meter), seen AS (SELECT m.id, m.meter, m.number, CASE WHEN f.start < m.first_seen THEN "
+        "f.start ELSE m.first_seen END AS first_seen, l.last_win, l.last_wout, CASE WHEN n.time IS "
+        "NULL OR %s > n.time THEN %s ELSE n.time END AS time "
+        "FROM (SELECT * FROM meters ORDER BY meter LIMIT %zu) m LEFT JOIN newest n ON n.meter "
+        "= m.id LEFT JOIN quarters f ON f.meter = m.id AND f.start = (SELECT min(x.start) FROM "
+        "quarters x WHERE x.meter = m.id AND x.first_s IS NOT NULL) LEFT JOIN quarters l ON "
+        "l.meter = m.id AND l.start = (SELECT max(x.start) FROM quarters x WHERE x.meter = "
+        "m.id AND x.first_s IS NOT NULL)) SELECT %s, m.number, %sm.first_seen%s, m.last_win, "
+        "m.last_wout FROM seen m LEFT JOIN %s_compact h ON h.time = m.time AND h.meter = m.id "
+        "AND h.counter = (SELECT max(c.counter) FROM %s_compact c WHERE c.time = m.time AND "
+        "c.meter = m.id) ORDER BY m.meter",
+        table, d->instant_open, now - NEWEST_SECONDS, d->instant_close, NEWEST_ROWS, d->last_read,
+        d->last_read, max, columns, d->seconds_open, d->seconds_close, table, table);
 }
 
 static int64_t number(const char *text)

@@ -80,7 +80,7 @@ struct rows_dialect {
 
 #define ROWS_SQL_CHARS 4096
 
-/** A look may take so long; then it ends with -EAGAIN. */
+/** A look may take so long, if nothing else was said; then it ends with -ETIMEDOUT. */
 #define ROWS_TIMEOUT_MS 15000
 
 /** The SELECT of a query. Returns 0, or -EINVAL when its meter is not 16 hex digits. */
@@ -89,10 +89,11 @@ int rows_select(const struct rows_query *q,
                 const char *table,
                 char sql[ROWS_SQL_CHARS]) __attribute__((warn_unused_result));
 
-/** The SELECT of every meter and its last reading; now: s since 1970 UTC. */
+/** The SELECT of the first `max` meters and their last readings; now: s since 1970 UTC. */
 void rows_select_meters(const struct rows_dialect *d,
                         const char *table,
                         int64_t now,
+                        size_t max,
                         char sql[ROWS_SQL_CHARS]);
 
 /** Columns of a SELECT's row, as text or NULL; those of rows are the first ROWS_COLUMNS. */

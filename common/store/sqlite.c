@@ -436,6 +436,6 @@ struct store *sqlite_store_new(const struct store_conf *conf)
 
     if (s == NULL)
         return NULL;
-    s->base = (struct store){&ops, conf};
+    s->base = (struct store){&ops, conf, ROWS_TIMEOUT_MS};
     return &s->base;
 }

@@ -69,10 +69,8 @@ int sqlite_rows(struct store *base,
                 rows_visit *visit,
                 void *arg,
                 char why[STORE_WHY_CHARS]);
-int sqlite_meters(struct store *base,
-                  rows_meter_visit *visit,
-                  void *arg,
-                  char why[STORE_WHY_CHARS]);
+int sqlite_meters(
+    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
 int sqlite_drop_rows(struct store *base,
                      const struct rows_old *old,
                      size_t *dropped,

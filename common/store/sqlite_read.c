@@ -88,7 +88,7 @@ static int select_rows(struct sqlite_store *s,
         snprintf(why, STORE_WHY_CHARS, "not open");
         return -EAGAIN;
     }
-    s->until_ms = clock_monotonic_ms() + ROWS_TIMEOUT_MS;
+    s->until_ms = clock_monotonic_ms() + s->base.look_ms;
     if (sqlite3_prepare_v2(s->db, sql, -1, &select, NULL) == SQLITE_OK)
         while ((found = sqlite3_step(select)) == SQLITE_ROW) {
             const char *columns[ROWS_METER_COLUMNS] = {NULL};
@@ -98,8 +98,8 @@ static int select_rows(struct sqlite_store *s,
             read(columns, arg);
         }
     if (select == NULL || found != SQLITE_DONE) {
+        rc = sqlite3_errcode(s->db) == SQLITE_INTERRUPT ? -ETIMEDOUT : -EAGAIN;
         (void)sqlite_fail(s, why);
-        rc = -EAGAIN;
     }
     s->until_ms = INT64_MAX;
     sqlite3_finalize(select);
@@ -123,12 +123,13 @@ int sqlite_rows(struct store *base,
     return select_rows((struct sqlite_store *)base, sql, rows_read, &visitor, why);
 }
 
-int sqlite_meters(struct store *base, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+int sqlite_meters(
+    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
 {
     struct rows_visitor visitor = {.meter = visit, .arg = arg};
     char sql[ROWS_SQL_CHARS];
 
-    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, sql);
+    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, max, sql);
     return select_rows((struct sqlite_store *)base, sql, rows_read_meter, &visitor, why);
 }
 

@@ -87,9 +87,15 @@ int store_rows(struct store *s,
     return s->ops->rows(s, q, visit, arg, why);
 }
 
-int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+int store_meters(
+    struct store *s, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
 {
-    return s->ops->meters(s, visit, arg, why);
+    return s->ops->meters(s, max, visit, arg, why);
+}
+
+void store_patience(struct store *s, int ms)
+{
+    s->look_ms = ms;
 }
 
 int store_drop_rows(struct store *s,

@@ -68,7 +68,8 @@ struct store_ops {
                 rows_visit *visit,
                 void *arg,
                 char why[STORE_WHY_CHARS]);
-    int (*meters)(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+    int (*meters)(
+        struct store *s, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
     int (*drop_rows)(struct store *s,
                      const struct rows_old *old,
                      size_t *dropped,
@@ -81,6 +82,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     const struct store_conf *conf;
+    int look_ms; /* store_patience */
 };
 
 /** Refuse settings that no store can use: 0, or -EINVAL and logged. */
@@ -132,8 +134,9 @@ int store_rejects(struct store *s,
 
 /**
  * Visit the rows that a query asks for, of a store that was opened to look. Returns 0, -EINVAL when
- * the meter is no 16 hex digits, or -EAGAIN with why; also after ROWS_TIMEOUT_MS. Nothing is
- * visited on PostgreSQL then; on SQLite some rows may have been, and the visitor's time counts too.
+ * the meter is no 16 hex digits, -ETIMEDOUT with why when the database is there and has not found
+ * all of them in time (store_patience), or -EAGAIN with why. Nothing is visited on PostgreSQL then;
+ * on SQLite some rows may have been, and the visitor's time counts too.
  */
 int store_rows(struct store *s,
                const struct rows_query *q,
@@ -141,9 +144,16 @@ int store_rows(struct store *s,
                void *arg,
                char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
-/** Visit every meter, by its id. Returns 0, or -EAGAIN with why. */
-int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
-    __attribute__((warn_unused_result));
+/** Visit the first `max` meters, by their id. Returns 0, or -ETIMEDOUT or -EAGAIN as store_rows. */
+int store_meters(struct store *s,
+                 size_t max,
+                 rows_meter_visit *visit,
+                 void *arg,
+                 char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** How long store_rows and store_meters may take: ROWS_TIMEOUT_MS until then. From store_look on.
+ */
+void store_patience(struct store *s, int ms);
 
 /** Drop the rejects up to and with a mark, synced. Returns 0, or -EAGAIN with why. */
 int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])

@@ -22,12 +22,12 @@ for endpoint in env.get("READINGS_CONNECT", "tcp://decryptor:5562").split(","):
     readings.connect(endpoint.strip())
 readings.subscribe(f"reading.{METER}")
 atexit.register(subprocess.run, [COMMAND, "off"], timeout=3, check=True)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: sys.exit())
 
 on, told, told_at = False, None, 0  # what the load should be; what the command was told, and when
 last, heard, above = (0, 0), 0, 0  # the last live reading, and when it came; surplus since then, or 0
-while True:
-    now = time.monotonic()
+while now := time.monotonic():
     try:
         if now - heard >= SILENCE_SECONDS:
             on, above = False, 0

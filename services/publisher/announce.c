@@ -11,6 +11,7 @@
 
 enum {
     FIRST_SAVE_MS = 3000, /* what an earlier process has saved is heard before it is replaced */
+    HEAR_MS = 10000,      /* it comes right after the subscription; later it makes no meter */
 };
 
 void announce_open(struct publisher *p)
@@ -166,8 +167,12 @@ static void take_totals(struct publisher *p, const struct letter *letter)
     struct totals saved;
     struct meter *m;
 
-    if (totals_load(letter->payload, letter->len, id, &saved) != 0 ||
-        (m = meters_add(p->meters, id)) == NULL)
+    if (totals_load(letter->payload, letter->len, id, &saved) != 0)
+        return;
+    m = p->subscribed_ms == 0 || clock_monotonic_ms() - p->subscribed_ms < HEAR_MS
+            ? meters_add(p->meters, id)
+            : meters_find(p->meters, id);
+    if (m == NULL)
         return;
     totals_merge(&m->totals, &saved);
     if (m->topic != NULL || !p->tells)

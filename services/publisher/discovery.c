@@ -92,13 +92,16 @@ static void set(json_t *object, const char *key, const char *text)
         json_object_set_new(object, key, json_string(text));
 }
 
-/* In lower case with all but letters and digits as _: fit for topics and entity ids. */
+/* In lower case, what is neither letter nor digit as one _: fit for topics and entity ids. */
 static void slug(const char *text, char *out, size_t size)
 {
     size_t n = 0;
 
     for (; *text != '\0' && n + 1 < size; text++)
-        out[n++] = isalnum((unsigned char)*text) ? (char)tolower((unsigned char)*text) : '_';
+        if (isalnum((unsigned char)*text))
+            out[n++] = (char)tolower((unsigned char)*text);
+        else if (n == 0 || out[n - 1] != '_')
+            out[n++] = '_';
     out[n] = '\0';
 }
 

@@ -62,8 +62,9 @@ static void power(const struct reading *r, char *text)
         net.scaler = -3;
     if (in->present)
         net.mantissa = quantity_scaled(in, net.scaler);
-    if (out->present)
-        net.mantissa -= quantity_scaled(out, net.scaler);
+    if (out->present &&
+        __builtin_sub_overflow(net.mantissa, quantity_scaled(out, net.scaler), &net.mantissa))
+        return; /* no meter's */
     quantity_format(&net, text);
 }
 

@@ -56,6 +56,11 @@ struct meter *meters_add(struct meters *m, const char *id)
     return names_add(m->meters, id);
 }
 
+struct meter *meters_find(const struct meters *m, const char *id)
+{
+    return names_find(m->meters, id);
+}
+
 static void note_source(struct meters *m, struct meter *meter, const char *topic)
 {
     struct source *s = names_add(m->sources, topic);

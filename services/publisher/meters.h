@@ -43,6 +43,9 @@ void meters_free(struct meters *m);
 /** The meter of an id, new when it is not known. NULL out of memory. */
 struct meter *meters_add(struct meters *m, const char *id);
 
+/** The meter of an id, or NULL. */
+struct meter *meters_find(const struct meters *m, const char *id);
+
 /**
  * A live reading: the meter is online, on this topic. What that changes is owed. Returns 0 or
  * -ENOMEM.

@@ -9,8 +9,9 @@
 #include "log.h"
 #include "zone.h"
 
-enum { STEP_MS = 250, LOOK_MS = 1000, LETTER_MAX = 4096 };
-enum { SAVE_MS = 60000 }; /* retained at a home broker it is written to an SD card each time */
+enum { STEP_MS = 250, LOOK_MS = 1000, LETTER_MAX = 4096, CROWD = 2000 };
+enum { SETTING_CHARS = 256 }; /* of a setting: a name in it still fits PUBLISHER_TOPIC_SIZE */
+enum { SAVE_MS = 60000 };     /* retained at a home broker it is written to an SD card each time */
 
 const struct metric_def publisher_metrics[] = {
     [PUBLISHER_READINGS] = {"zaehlwerk_readings_total", METRIC_COUNTER, NULL, "Readings received."},
@@ -29,6 +30,8 @@ const struct metric_def publisher_metrics[] = {
 
 static int check_topic(const char *variable, const char *topic, const char *right)
 {
+    if (strlen(topic) > SETTING_CHARS)
+        return conf_wrong(variable, "more than 256 characters", right);
     return *topic == '\0' || strpbrk(topic, "+#") != NULL ? conf_wrong(variable, topic, right) : 0;
 }
 
@@ -54,22 +57,24 @@ bool publisher_has_fields(const struct publisher *p)
     return strcmp(p->topics, "json") != 0;
 }
 
-/* A topic without a placeholder belongs to the first meter seen: two would mix their values on it.
- */
-static bool has_topic(struct publisher *p, const struct reading *r)
+/* A topic belongs to the first meter that is live on it: two would mix their values. What is left
+ * of a meter that was replaced, and redelivered, takes it from nobody. */
+static bool has_topic(struct publisher *p, const struct reading *r, const char *topic)
 {
+    char *owner = names_add(p->owners, topic);
     int64_t held;
 
-    if (p->tells)
-        return true;
-    if (p->only_meter[0] == '\0')
-        memcpy(p->only_meter, r->meter, sizeof p->only_meter);
-    if (strcmp(p->only_meter, r->meter) == 0)
+    if (owner == NULL)
+        return false;
+    if (*owner == '\0')
+        memcpy(owner, r->meter, sizeof r->meter);
+    if (strcmp(owner, r->meter) == 0)
         return true;
     if (log_allowed(r->meter, &held))
         log_error("topic", LOG_S("variable", "SMARTMETER_VALUES_MQTT_TOPIC"),
-                  LOG_S("wrong", "more than one meter, and no {meter} or {name} in it"),
-                  LOG_S("meter", r->meter), LOG_I("suppressed", held));
+                  LOG_S("wrong", p->tells ? "another meter of this name has the topic"
+                                          : "more than one meter, and no {meter} or {name} in it"),
+                  LOG_S("topic", topic), LOG_S("meter", r->meter), LOG_I("suppressed", held));
     return false;
 }
 
@@ -92,6 +97,7 @@ static bool put(struct publisher *p,
     return true;
 }
 
+/* The single values give way to the lines when the broker, or paho, cannot keep up. */
 static bool put_field(
     struct publisher *p, struct meter *m, enum fields_place place, const char *text, int64_t now_ms)
 {
@@ -99,6 +105,8 @@ static bool put_field(
 
     if (*text == '\0')
         return true;
+    if (mqtt_pending(p->mqtt) >= CROWD)
+        return false;
     snprintf(topic, sizeof topic, "%s/%s", m->topic, fields_name(place));
     return put(p, m, (int)place, topic, text, strlen(text), now_ms);
 }
@@ -169,38 +177,37 @@ static void read_mailbox(struct publisher *p)
 }
 
 /* The meter of this reading, online; NULL out of memory. */
-static struct meter *take_meter(struct publisher *p, int64_t now_ms)
+static struct meter *take_meter(struct publisher *p, const char *topic, int64_t now_ms)
 {
-    const struct reading *r = &p->record.reading;
-    struct meter *m = meters_add(p->meters, r->meter);
-    char topic[PUBLISHER_TOPIC_SIZE];
+    struct meter *m = meters_add(p->meters, p->record.reading.meter);
 
-    live_topic(p->topic, r, topic, sizeof topic);
-    if (m != NULL && m->topic != NULL && strcmp(m->topic, topic) != 0)
+    if (m != NULL && m->topic != NULL && strcmp(m->topic, topic) != 0) {
         announce_gone(p, m->topic);
+        names_remove(p->owners, m->topic);
+    }
     return m != NULL && meters_seen(p->meters, m, &p->record, topic, now_ms) == 0 ? m : NULL;
 }
 
-/* Once the connection has come all is told anew. */
-static void greet(struct publisher *p)
+/* Once the connection has come all is told anew, who is online before any value. */
+static void greet(struct publisher *p, int64_t now_ms)
 {
     bool came = atomic_exchange(&p->came, false);
 
     if (came) {
         announce_all(p);
-        p->looked_ms = 0;
+        announce_step(p, now_ms);
     }
 }
 
-static void publish(struct publisher *p)
+static void publish(struct publisher *p, const char *topic)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct meter *m;
     bool sent;
 
-    greet(p);
+    greet(p, now_ms);
     read_mailbox(p);
-    m = take_meter(p, now_ms);
+    m = take_meter(p, topic, now_ms);
     if (m == NULL) {
         log_error("lost", LOG_S("reason", "out of memory"));
         return;
@@ -233,18 +240,18 @@ static void log_clock(const struct record *r)
 
 static void take_reading(struct publisher *p)
 {
+    char topic[PUBLISHER_TOPIC_SIZE];
     enum live_verdict v;
 
     svc_count(&p->svc, PUBLISHER_READINGS, NULL, 1);
-    if (!has_topic(p, &p->record.reading)) {
-        svc_count(&p->svc, PUBLISHER_HELD, "topic", 1);
-        return;
-    }
+    live_topic(p->topic, &p->record.reading, topic, sizeof topic);
     v = live_judge(p->live, &p->record, clock_utc_ms());
-    if (v == LIVE)
-        publish(p);
-    else
+    if (v != LIVE)
         svc_count(&p->svc, PUBLISHER_HELD, live_name(v), 1);
+    else if (!has_topic(p, &p->record.reading, topic))
+        svc_count(&p->svc, PUBLISHER_HELD, "topic", 1);
+    else
+        publish(p, topic);
     if (v == LIVE_CLOCK)
         log_clock(&p->record);
 }
@@ -319,7 +326,7 @@ static void on_step(void *arg)
     read_mailbox(p);
     if (p->subscribed_ms == 0 && mqtt_subscribed(p->mqtt))
         p->subscribed_ms = now_ms;
-    greet(p);
+    greet(p, now_ms);
     if (now_ms - p->looked_ms < LOOK_MS)
         return;
     p->looked_ms = now_ms;
@@ -340,8 +347,9 @@ int publisher_open(struct publisher *p)
                                  .repeat_ms = p->offline_seconds * 1000 / 2};
     p->live = live_new(p->skew_seconds);
     p->meters = meters_new();
+    p->owners = names_new(METER_ID_CHARS + 1, NULL);
     p->mailbox = mailbox_new();
-    if (p->live == NULL || p->meters == NULL || p->mailbox == NULL)
+    if (p->live == NULL || p->meters == NULL || p->owners == NULL || p->mailbox == NULL)
         return -ENOMEM;
     p->mqtt = mqtt_new(&p->mqtt_conf, p->client_id, false,
                        p->filters[0] != NULL ? p->filters : NULL, &handler);
@@ -366,6 +374,7 @@ void publisher_close(struct publisher *p)
     mqtt_free(p->mqtt, 1000);
     mailbox_free(p->mailbox);
     meters_free(p->meters);
+    names_free(p->owners);
     live_free(p->live);
     record_memory_free(&p->memory);
     svc_close(&p->svc, p);

@@ -10,6 +10,7 @@
 #include "mailbox.h"
 #include "meters.h"
 #include "mqtt.h"
+#include "names.h"
 #include "record.h"
 #include "svc.h"
 
@@ -51,7 +52,7 @@ struct publisher {
     struct gate_rule rule;
     struct record_memory memory;
     struct record record;
-    char only_meter[METER_ID_CHARS + 1]; /* the one meter of a topic without {meter} or {name} */
+    struct names *owners; /* of values topics: the meter's id, char[METER_ID_CHARS + 1] */
 
     bool tells; /* the values topic tells meters apart */
     char totals_filter[PUBLISHER_TOPIC_SIZE + 16];

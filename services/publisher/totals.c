@@ -91,9 +91,10 @@ void totals_take(struct totals *t,
     for (int f = 0; f < TOTALS_FLOWS; f++) {
         const struct quantity *q = &r->values[fields[f]];
         struct totals_counter *c = &t->counters[f];
+        int64_t wh = quantity_scaled(q, 0);
 
         shown[f] = (struct totals_shown){TOTALS_UNKNOWN, {TOTALS_UNKNOWN, TOTALS_UNKNOWN}};
-        if (!q->present || !take(c, time, quantity_scaled(q, 0)))
+        if (!q->present || wh < 0 || wh > NUMBER_MAX || !take(c, time, wh))
             continue;
         shown[f].wh = c->wh;
         for (int p = 0; p < TOTALS_PERIODS; p++)
@@ -177,6 +178,7 @@ int totals_load(const char *text, size_t len, char meter[METER_ID_CHARS + 1], st
     int rc = -EPROTO;
 
     if (id != NULL && strlen(id) == METER_ID_CHARS &&
+        strspn(id, "0123456789ABCDEF") == METER_ID_CHARS &&
         json_integer_value(json_object_get(root, "v")) == 1) {
         memset(t, 0, sizeof *t);
         memcpy(meter, id, METER_ID_CHARS + 1);
@@ -188,6 +190,15 @@ int totals_load(const char *text, size_t len, char meter[METER_ID_CHARS + 1], st
     return rc;
 }
 
+/* Begun between the two: on their line, unless that is none. */
+static void begin_between(struct totals_begin *b,
+                          const struct totals_counter *c,
+                          const struct totals_counter *saved)
+{
+    if (saved->time <= b->start && !is_odd(saved->time, saved->wh, c->time, c->wh))
+        b->wh = between(b->start, saved->time, saved->wh, c->time, c->wh);
+}
+
 static void merge(struct totals_counter *c, const struct totals_counter *saved)
 {
     if (!saved->known)
@@ -196,10 +207,16 @@ static void merge(struct totals_counter *c, const struct totals_counter *saved)
         *c = *saved;
         return;
     }
-    for (int p = 0; p < TOTALS_PERIODS; p++)
-        if (c->begin[p].wh == TOTALS_UNKNOWN && saved->begin[p].start == c->begin[p].start &&
-            saved->begin[p].wh <= c->wh)
-            c->begin[p].wh = saved->begin[p].wh;
+    for (int p = 0; p < TOTALS_PERIODS; p++) {
+        struct totals_begin *b = &c->begin[p];
+
+        if (b->wh != TOTALS_UNKNOWN)
+            continue;
+        if (saved->begin[p].start == b->start && saved->begin[p].wh <= c->wh)
+            b->wh = saved->begin[p].wh;
+        else
+            begin_between(b, c, saved);
+    }
 }
 
 void totals_merge(struct totals *t, const struct totals *saved)

@@ -11,7 +11,14 @@
 #include "dlms_time.h"
 #include "obis.h"
 
-enum { INVOKE_ID_AT = 2, INVOKE_ID_OCTETS = 3, HEADER = 5, ELECTRICITY = 1, ENERGY = 8 };
+enum {
+    INVOKE_ID_AT = 2,
+    INVOKE_ID_OCTETS = 3,
+    HEADER = 5,
+    ELECTRICITY = 1,
+    ENERGY = 8,
+    GENERAL = 96
+};
 enum { YEAR_UNSET = 0xFFFF };
 
 /* Twice over the same octets: to know every string, then to replace. */
@@ -78,6 +85,13 @@ static int take_string(struct walk *w, const struct axdr_node *node, uint8_t *oc
     return scramble_replace(w->d->names, octets, node->len);
 }
 
+/* A register of electricity. Group C of 0 or from 96 on are general objects and the maker's own:
+ * there stands the number of the meter, too (1-0:0.0.0, 1-0:96.1.0). */
+static bool is_measured(const uint8_t code[OBIS_OCTETS])
+{
+    return code[0] == ELECTRICITY && code[2] > 0 && code[2] < GENERAL;
+}
+
 /* Energies keep their differences; what is no register of electricity might be a number that names.
  */
 static int take_number(struct walk *w, const struct axdr_node *node)
@@ -87,7 +101,7 @@ static int take_number(struct walk *w, const struct axdr_node *node)
 
     if (w->pass == KNOW || (node->len != 4 && node->len != 8) || node->kind != AXDR_NUMBER)
         return 0;
-    if (!w->announced || w->code[0] != ELECTRICITY)
+    if (!w->announced || !is_measured(w->code))
         return scramble_number(w->d->names, octets, node->len, NULL, 0);
     if (w->code[3] != ENERGY)
         return 0;

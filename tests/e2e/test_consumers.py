@@ -285,7 +285,6 @@ class InPython(Decisions, Case):
 
 class CommandsInPython(Commands, Case):
     argv = python
-    signals = {signal.SIGTERM: 0, signal.SIGINT: -signal.SIGINT}
 
 
 class InNode(Decisions, Case):

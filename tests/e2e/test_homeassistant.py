@@ -163,7 +163,7 @@ class Settings(Case):
         message = homeassistant.check(config(t.meter), wait_until(lambda: self.stage.listener.last(config(t.meter)), "the discovery"))
         self.assertEqual(message["device"]["name"], "Keller/Süd")
         power = message["components"]["power"]
-        self.assertEqual((power["state_topic"], power["default_entity_id"]), ("house/Keller_Süd/now/power", "sensor.keller_s__d_power"))
+        self.assertEqual((power["state_topic"], power["default_entity_id"]), ("house/Keller_Süd/now/power", "sensor.keller_s_d_power"))
         wait_until(lambda: self.stage.listener.last("house/Keller_Süd/now/power"), "its state")
         t = frames.Meter("named").telegram(utc=t.time + 5, counter=t.counter + 1)
         self.stage.send(t, name="Dach")

@@ -26,6 +26,10 @@ SETTINGS = {
     "publisher": [*MQTT, "MQTT_PUBLISHER_CLIENT_ID", "SMARTMETER_VALUES_MQTT_TOPIC", "PUBLISH_TOPICS", "PUBLISH_WHEN",
                   "PUBLISH_MIN_SECONDS", "PUBLISH_QOS", "PUBLISH_RETAIN", "OFFLINE_SECONDS", "PUBLISHER_STATUS_TOPIC", "TIMEZONE",
                   "HA_DISCOVERY", "HA_DISCOVERY_PREFIX", "READINGS_CONNECT", "LIVE_SKEW_SECONDS", *ALL],
+    "example-consumer": ["READINGS_CONNECT", "LIVE_SKEW_SECONDS", "METER", "SURPLUS_ON_WATTS", "SURPLUS_OFF_WATTS", "SURPLUS_SECONDS",
+                         "SILENCE_SECONDS", "SWITCH_COMMAND", "SWITCH_REPEAT_SECONDS", *ALL],
+    "dashboard": ["DASHBOARD_LISTEN", "DASHBOARD_PASSWORD", "DASHBOARD_TRUSTED_HEADER", "DASHBOARD_CLIENTS", "STATUS_URLS", "PRICE_IMPORT",
+                  "PRICE_EXPORT", "PRICE_CURRENCY", "TIMEZONE", "READINGS_CONNECT", "LIVE_SKEW_SECONDS", *DB, *ALL],
     "meter-sim": MQTT,
 }  # fmt: skip
 
@@ -102,6 +106,7 @@ WRONG = [
     ("debouncer", {"ACKS_BIND": "no"}, "ACKS_BIND"),
     ("publisher", {"SMARTMETER_VALUES_MQTT_TOPIC": "values/#"}, "SMARTMETER_VALUES_MQTT_TOPIC"),
     ("publisher", {"SMARTMETER_VALUES_MQTT_TOPIC": "values/+"}, "SMARTMETER_VALUES_MQTT_TOPIC"),
+    ("publisher", {"SMARTMETER_VALUES_MQTT_TOPIC": "v" * 257}, "SMARTMETER_VALUES_MQTT_TOPIC"),
     ("publisher", {"READINGS_CONNECT": "tcp://x:y"}, "READINGS_CONNECT"),
     ("publisher", {"PUBLISH_TOPICS": "none"}, "PUBLISH_TOPICS"),
     ("publisher", {"PUBLISH_WHEN": "sometimes"}, "PUBLISH_WHEN"),
@@ -115,6 +120,31 @@ WRONG = [
     ("publisher", {"TIMEZONE": "CET-1CEST"}, "TIMEZONE"),
     ("publisher", {"HA_DISCOVERY": "on"}, "HA_DISCOVERY"),
     ("publisher", {"HA_DISCOVERY_PREFIX": "homeassistant/#"}, "HA_DISCOVERY_PREFIX"),
+    ("publisher", {"HA_DISCOVERY_PREFIX": "h" * 257}, "HA_DISCOVERY_PREFIX"),
+    ("example-consumer", {"METER": "Keller"}, "METER"),
+    ("example-consumer", {"METER": ""}, "METER"),
+    ("example-consumer", {"SWITCH_COMMAND": ""}, "SWITCH_COMMAND"),
+    ("example-consumer", {"SWITCH_COMMAND": "/bin/true on"}, "SWITCH_COMMAND"),
+    ("example-consumer", {"SWITCH_COMMAND": "{folder}/key"}, "SWITCH_COMMAND"),
+    ("example-consumer", {"SWITCH_COMMAND": "{folder}"}, "SWITCH_COMMAND"),
+    ("example-consumer", {"SURPLUS_ON_WATTS": "2kW"}, "SURPLUS_ON_WATTS"),
+    ("example-consumer", {"SILENCE_SECONDS": "0"}, "SILENCE_SECONDS"),
+    ("example-consumer", {"READINGS_CONNECT": "tcp://x:y"}, "READINGS_CONNECT"),
+    ("dashboard", {"DASHBOARD_LISTEN": "8080"}, "DASHBOARD_LISTEN"),
+    ("dashboard", {"DASHBOARD_LISTEN": "0.0.0.0:8080"}, "DASHBOARD_LISTEN"),
+    ("dashboard", {"DASHBOARD_LISTEN": "127.0.0.1:{used}"}, "DASHBOARD_LISTEN"),
+    ("dashboard", {"DASHBOARD_PASSWORD_FILE": "/nowhere/password"}, "DASHBOARD_PASSWORD_FILE"),
+    ("dashboard", {"DASHBOARD_TRUSTED_HEADER": "X User"}, "DASHBOARD_TRUSTED_HEADER"),
+    ("dashboard", {"DASHBOARD_CLIENTS": "0"}, "DASHBOARD_CLIENTS"),
+    ("dashboard", {"STATUS_URLS": "http://127.0.0.1:9101/readyz"}, "STATUS_URLS"),
+    ("dashboard", {"STATUS_URLS": "a=file:///etc/passwd"}, "STATUS_URLS"),
+    ("dashboard", {"PRICE_IMPORT": "0,25"}, "PRICE_IMPORT"),
+    ("dashboard", {"PRICE_EXPORT": "0.1234567"}, "PRICE_EXPORT"),
+    ("dashboard", {"PRICE_CURRENCY": "Euro"}, "PRICE_CURRENCY"),
+    ("dashboard", {"TIMEZONE": "Vienna"}, "TIMEZONE"),
+    ("dashboard", {"TIMEZONE": "../../etc/passwd"}, "TIMEZONE"),
+    ("dashboard", {"DB_URL": "mysql://root@localhost/x"}, "DB_URL"),
+    ("dashboard", {"READINGS_CONNECT": "tcp://x:y"}, "READINGS_CONNECT"),
     ("meter-sim", {"MQTT_PORT": "many"}, "MQTT_PORT"),
 ]  # fmt: skip
 
@@ -143,8 +173,9 @@ class Settings(Case):
     def prepare(cls):
         path = cls.world.path
         cls.base = {
+            "SWITCH_COMMAND": "/bin/true", "METER": frames.Meter("settings").id,
             "SMARTMETER_KEY": KEY, "DB_URL": f"sqlite:{path}/x.sqlite", "HTTP_LISTEN": "127.0.0.1:0", "JOURNAL_PATH": f"{path}/x-journal", "MQTT_HOST": "127.0.0.1",
-            "MQTT_PORT": str(free_port()),
+            "MQTT_PORT": str(free_port()), "DASHBOARD_LISTEN": "127.0.0.1:0",
             **{v: f"ipc://{path}/{v}" for v in ("TELEGRAMS_BIND", "STORE_BIND", "DEBOUNCE_BIND", "READINGS_BIND", "ACKS_BIND",
                                                 "TELEGRAMS_CONNECT", "STORE_CONNECT", "DEBOUNCE_CONNECT", "READINGS_CONNECT", "ACKS_CONNECT")}}  # fmt: skip
         cls.world.write("headless.csv", f"{frames.Meter('x').id},{KEY}\n")

@@ -181,6 +181,44 @@ class OneMeter(Case):
         self.assertEqual(retained(stage.broker)[status], "offline")
 
 
+class Replaced(Case):
+    """Without a placeholder the topic is the first live meter's."""
+
+    def test_what_is_left_of_the_old_meter_takes_no_topic(self):
+        stage = Stage(self.world, SMARTMETER_VALUES_MQTT_TOPIC="sensors/smartmeter/values").start()
+        old, new = meter("old"), meter("new")
+        stage.send(old.telegram(), attempt=1)
+        t = stage.through(new.telegram())
+        self.assertEqual(stage.listener.payloads("sensors/smartmeter/values"), [t.text])
+        stage.send(old.telegram())
+        t = stage.through(new.telegram())
+        self.assertEqual(stage.listener.payloads("sensors/smartmeter/values")[1:], [t.text])
+
+
+class OneName(Case):
+    """Two meters of one name would mix their values: the first that is live has the topic."""
+
+    def test_the_first_has_the_topic(self):
+        stage = Stage(self.world, SMARTMETER_VALUES_MQTT_TOPIC="home/{name}").start()
+        first, second, sent = meter("first"), meter("second"), []
+
+        def shown():
+            return stage.listener.payloads("home/house")
+
+        def through():  # the connection comes up in its own time
+            sent.append(first.telegram())
+            stage.send(sent[-1], name="house")
+            return shown()
+
+        wait_until(through, "the first meter's line")
+        stage.send(second.telegram(), name="house")
+        wait_until(lambda: stage.publisher.lines("event=topic", "another meter of this name", second.id), "the log says it")
+        last = first.telegram()
+        stage.send(last, name="house")
+        wait_until(lambda: last.text in shown(), "the first meter's next line")
+        self.assertLessEqual(set(shown()), {t.text for t in [*sent, last]})
+
+
 class BrokerForgets(Case):
     """A broker that comes back with an empty memory is told everything again."""
 
@@ -224,7 +262,7 @@ class When(Case):
         last = self.published(m.telegram(values=FULL | {"PIn": 367}))
         wait_until(lambda: self.stage.below(first, "power") == ["366", "367"], "the change")
         self.assertEqual(self.stage.below(first, "l1_voltage"), ["233.8"])
-        self.assertEqual(len(self.stage.below(first, "time")), 3)
+        wait_until(lambda: len(self.stage.below(first, "time")) == 3, "the time with every reading")
         self.assertEqual(self.stage.listener.payloads(self.stage.topic(first)), [first.text, last.text])
         self.stage.publisher.stop()
         self.stage.start(PUBLISH_WHEN="change", OFFLINE_SECONDS="4")

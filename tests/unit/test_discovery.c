@@ -78,14 +78,14 @@ static void makers_and_names(void **state)
          "1", "Kaifa",
          "K\xC3\xBC"
          "che +1",
-         "sensor.k__che__1_power"},
+         "sensor.k_che_1_power"},
         {"neither name nor number", "5341475E40F89D93", "", "", "Sagemcom",
          "Smart meter 5341475E40F89D93", "sensor.smart_meter_5341475e40f89d93_power"},
         {"letters of a maker that is not known", "5858580000000001", "", "7", "XXX",
          "Smart meter 7", "sensor.smart_meter_5858580000000001_power"},
         {"a hash", "00F1A70000000001", "", "7", NULL, "Smart meter 7",
          "sensor.smart_meter_00f1a70000000001_power"},
-        {"no id of ours", "x/+", "", "7", NULL, "Smart meter 7", "sensor.smart_meter_x___power"},
+        {"no id of ours", "x/+", "", "7", NULL, "Smart meter 7", "sensor.smart_meter_x__power"},
     };
 
     (void)state;
@@ -144,7 +144,7 @@ static void topics(void **state)
     discovery_topic("homeassistant", "5341475E40F89D93", topic, sizeof topic);
     assert_string_equal(topic, "homeassistant/device/zaehlwerk_5341475e40f89d93/config");
     discovery_topic("ha", "x/+#", topic, sizeof topic);
-    assert_string_equal(topic, "ha/device/zaehlwerk_x___/config");
+    assert_string_equal(topic, "ha/device/zaehlwerk_x_/config");
     discovery_topic("ha", "5341475E40F89D93", topic, 8);
     assert_string_equal(topic, "ha/devi");
 }

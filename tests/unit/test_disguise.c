@@ -387,13 +387,40 @@ static void general_ciphering(void **state)
     disguise_free(r.disguise);
 }
 
+/* Meter numbers that are numbers, announced by electricity's own codes. */
+static void numbers_of_general_objects(void **state)
+{
+    static const char *const codes[] = {"0100000000FF", "0101000005FF", "0100600100FF"};
+    static const uint8_t secret[] = {0x0A, 0xCD, 0x87, 0x4B};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        struct result r = {.disguise = disguise_new(0)};
+        struct octets o;
+        char hex[200];
+
+        snprintf(hex, sizeof hex,
+                 "0F80000007 0C 07E5091B01092F0F00FF8880 0206 0906 0100010800FF 0600006032 0202 "
+                 "0F00 161E 0906 %s 060ACD874B 090C313831323230303030303039",
+                 codes[i]);
+        o = octets_from_hex(hex);
+        disguise(&r, o.at, o.len);
+        if (r.verdict != VERDICT_OK)
+            fail_msg("%s: %s: %s", codes[i], verdict_name(r.verdict), r.detail);
+        check_no_run(codes[i], "the number", &r.octets, secret, sizeof secret, 0);
+        free(o.at);
+        buf_free(&r.octets);
+        disguise_free(r.disguise);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vector),          cmocka_unit_test(frames_stay),
         cmocka_unit_test(one_run_is_consistent), cmocka_unit_test(dates_move),
         cmocka_unit_test(both_clocks_move),      cmocka_unit_test(refused),
-        cmocka_unit_test(general_ciphering),
+        cmocka_unit_test(general_ciphering),     cmocka_unit_test(numbers_of_general_objects),
     };
 
     return cmocka_run_group_tests(tests, open_gcm, close_gcm);

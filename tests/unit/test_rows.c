@@ -1,7 +1,9 @@
 /* What is stored is read back: exact, in order, in pages, by the indexes; on both stores. */
 #include "both_stores.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 
 #include "clock.h"
 
@@ -244,7 +246,7 @@ static struct met look_meters(void)
     struct met met = {0};
     char why[STORE_WHY_CHARS] = "";
 
-    if (store_meters(s, note_meter, &met, why) != 0)
+    if (store_meters(s, COUNT(met.meters), note_meter, &met, why) != 0)
         fail_msg("%s", why);
     store_free(s);
     return met;
@@ -271,7 +273,8 @@ static void every_meter_has_its_last_reading(void **state)
     assert_true(met.meters[0].has_last && met.meters[0].last.time == now - 50);
     assert_true(met.meters[1].has_last && met.meters[1].last.time == now - 5);
     assert_true(met.meters[1].last.counter == 9 && met.meters[1].last.pout == 2088);
-    assert_true(llabs(met.meters[1].first_seen - now) < 60);
+    assert_int_equal(met.meters[1].first_seen, now - 10 - (now - 10) % 900); /* its first quarter */
+    assert_true(llabs(met.meters[2].first_seen - now) < 60);
     assert_false(met.meters[2].has_last);
 }
 
@@ -295,6 +298,26 @@ static void the_last_of_a_silent_meter(void **state)
     assert_true(met.meters[0].last.counter == -1 && met.meters[0].last.pin == ROWS_NULL);
     assert_true(met.meters[1].last.time == 1665581641 && met.meters[1].last.counter == 8);
     assert_true(met.meters[1].last.pout == 2088);
+}
+
+static void no_more_meters_than_asked_for(void **state)
+{
+    struct record rows[] = {of(METER, 1000, 7), of(OTHER, 1000, 3), of("AA00000000000000", 0, 1)};
+    struct store *s = open_store(0);
+    struct met all, met = {0};
+    char why[STORE_WHY_CHARS];
+
+    (void)state;
+    write_rows(s, rows, COUNT(rows), 0);
+    store_free(s);
+    all = look_meters();
+    assert_int_equal(all.count, 3);
+    s = look_store();
+    assert_int_equal(store_meters(s, 2, note_meter, &met, why), 0);
+    assert_int_equal(met.count, 2);
+    for (size_t i = 0; i < met.count; i++)
+        assert_string_equal(met.names[i], all.names[i]);
+    store_free(s);
 }
 
 /* --- what must not hang or block -------------------------------------------------------- */
@@ -348,7 +371,37 @@ static void no_connection_is_said(void **state)
     (void)state;
     assert_int_equal(store_rows(s, &q, note, &seen, why), -EAGAIN);
     assert_string_not_equal(why, "");
-    assert_int_equal(store_meters(s, note_meter, &met, why), -EAGAIN);
+    assert_int_equal(store_meters(s, COUNT(met.meters), note_meter, &met, why), -EAGAIN);
+    store_free(s);
+}
+
+static void dawdle(void *arg, const struct rows_row *row)
+{
+    (void)arg;
+    (void)row;
+    poll(NULL, 0, 1);
+}
+
+/* The database is there, and has too much to do: that is something else than being away. */
+static void a_slow_look_is_no_lost_database(void **state)
+{
+    const struct rows_query q = {.table = ROWS_QUARTERS, .to = 10000000, .max = 10000};
+    struct store *s = open_store(0);
+    char why[STORE_WHY_CHARS] = "";
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        struct record r = three_phases(900 * (int64_t)(i + 1), i + 1);
+
+        write_rows(s, &r, 1, 0);
+    }
+    store_free(s);
+    s = look_store();
+    store_patience(s, 1);
+    assert_int_equal(store_rows(s, &q, dawdle, NULL, why), -ETIMEDOUT);
+    assert_string_not_equal(why, "");
+    store_patience(s, ROWS_TIMEOUT_MS);
+    assert_int_equal(store_rows(s, &q, dawdle, NULL, why), 0);
     store_free(s);
 }
 
@@ -392,8 +445,11 @@ int main(void)
         BOTH(a_meter_that_is_no_hex_digits_is_refused),
         BOTH(every_meter_has_its_last_reading),
         BOTH(the_last_of_a_silent_meter),
+        BOTH(no_more_meters_than_asked_for),
         BOTH(a_look_does_not_block_the_writer),
         BOTH(no_connection_is_said),
+        {"a_slow_look_is_no_lost_database", a_slow_look_is_no_lost_database, on_sqlite_open,
+         scratch_close, NULL},
         {"an_index_is_used", an_index_is_used, on_sqlite_open, scratch_close, NULL},
     };
 

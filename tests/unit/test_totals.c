@@ -295,7 +295,12 @@ static void what_is_heard_late_is_added(void **state)
     take(&t, at("2026-12-03T12:00:00+01:00"), 9000, NONE);
     totals_merge(&t, &saved);
     take(&t, at("2026-12-03T12:00:05+01:00"), 9000, NONE);
-    check("another day's is not added", TOTALS_IMPORT, 9000, NONE, 8000);
+    check("a day that began between", TOTALS_IMPORT, 9000, 2769, 8000);
+    t = (struct totals){0};
+    take(&t, at("2026-12-03T12:00:00+01:00"), 2999, NONE);
+    totals_merge(&t, &saved);
+    take(&t, at("2026-12-03T12:00:05+01:00"), 2999, NONE);
+    check("another counter's line is none", TOTALS_IMPORT, 2999, NONE, 1999);
 }
 
 static void texts_from_outside(void **state)
