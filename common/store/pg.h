@@ -74,19 +74,15 @@ int pg_write_quarters(struct pg_store *s, char why[STORE_WHY_CHARS]);
 
 /* pg_read.c: what is looked through, and dropped. */
 
-int pg_rejects(struct store *base,
-               const struct reject_query *q,
-               reject_visit *visit,
-               void *arg,
-               char why[STORE_WHY_CHARS]);
-int pg_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS]);
-int pg_rows(struct store *base,
-            const struct rows_query *q,
-            rows_visit *visit,
-            void *arg,
-            char why[STORE_WHY_CHARS]);
-int pg_meters(
-    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+extern const struct reject_dialect pg_reject_dialect;
+extern const struct rows_dialect pg_rows_dialect;
+
+int pg_select(struct store *base,
+              const char *sql,
+              int patience_ms,
+              store_visit *visit,
+              void *arg,
+              char why[STORE_WHY_CHARS]);
 int pg_drop_rows(struct store *base,
                  const struct rows_old *old,
                  size_t *dropped,

@@ -1,6 +1,7 @@
 /* pg_read: what is looked through, and dropped, in PostgreSQL. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "clock.h"
 #include "pg.h"
 
-static const struct reject_dialect dialect = {
+const struct reject_dialect pg_reject_dialect = {
     .time_ms = "(extract(epoch FROM time) * 1000)::bigint",
     .resolved_ms = "(extract(epoch FROM resolved_at) * 1000)::bigint",
     .instant_open = "to_timestamp(",
@@ -20,51 +21,7 @@ static const struct reject_dialect dialect = {
     .octets_close = "'",
 };
 
-/* Rejects, looked through */
-
-int pg_rejects(struct store *base,
-               const struct reject_query *q,
-               reject_visit *visit,
-               void *arg,
-               char why[STORE_WHY_CHARS])
-{
-    struct pg_store *s = (struct pg_store *)base;
-    struct buf scratch = {0};
-    char sql[REJECT_SQL_CHARS];
-    PGresult *result;
-    int rc = reject_select(q, &dialect, sql);
-
-    if (rc != 0)
-        return rc;
-    result = PQexec(s->connection, sql);
-    for (int row = 0; row < PQntuples(result) && rc == 0; row++) {
-        const char *columns[REJECT_COLUMNS] = {NULL};
-
-        for (int c = 0; c < PQnfields(result); c++)
-            columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
-        rc = reject_row_read(columns, q, &scratch, visit, arg);
-    }
-    buf_free(&scratch);
-    if (rc != 0)
-        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
-    if (rc == 0)
-        rc = pg_take(s, result, &(size_t){0}, why);
-    else
-        PQclear(result);
-    return rc == 0 ? 0 : -EAGAIN;
-}
-
-int pg_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS])
-{
-    char sql[REJECT_SQL_CHARS];
-
-    reject_delete(last, &dialect, sql);
-    return pg_run(base, sql, why);
-}
-
-/* Rows */
-
-static const struct rows_dialect rows_dialect = {
+const struct rows_dialect pg_rows_dialect = {
     .seconds_open = "extract(epoch FROM ",
     .seconds_close = ")::bigint",
     .instant_open = "to_timestamp(",
@@ -78,9 +35,10 @@ static const struct rows_dialect rows_dialect = {
 enum { GRACE_MS = 5000 };
 
 /* The one result of a query, or NULL with why. */
-static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHARS])
+static PGresult *
+ask(struct pg_store *s, const char *sql, int patience_ms, char why[STORE_WHY_CHARS])
 {
-    int64_t until_ms = clock_monotonic_ms() + s->base.look_ms + GRACE_MS;
+    int64_t until_ms = patience_ms == 0 ? INT64_MAX : clock_monotonic_ms() + patience_ms + GRACE_MS;
     bool sent = s->connection != NULL && PQsendQuery(s->connection, sql) == 1;
     PGresult *result, *next;
 
@@ -88,7 +46,8 @@ static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHA
         struct pollfd wait = {.fd = PQsocket(s->connection), .events = POLLIN};
         int64_t left = until_ms - clock_monotonic_ms();
 
-        sent = left > 0 && (poll(&wait, 1, (int)left) >= 0 || errno == EINTR) &&
+        sent = left > 0 &&
+               (poll(&wait, 1, left > INT_MAX ? INT_MAX : (int)left) >= 0 || errno == EINTR) &&
                PQconsumeInput(s->connection) == 1;
     }
     if (!sent) {
@@ -105,54 +64,34 @@ static PGresult *ask(struct pg_store *s, const char *sql, char why[STORE_WHY_CHA
 /* By statement_timeout. */
 #define CANCELED "57014"
 
-/* A SELECT's rows, as text, to read(). All of them are here before the first is looked at. */
-static int select_rows(struct pg_store *s,
-                       const char *sql,
-                       void (*read)(const char *const columns[ROWS_METER_COLUMNS], void *arg),
-                       void *arg,
-                       char why[STORE_WHY_CHARS])
+/* All of the rows are here before the first is looked at. */
+int pg_select(struct store *base,
+              const char *sql,
+              int patience_ms,
+              store_visit *visit,
+              void *arg,
+              char why[STORE_WHY_CHARS])
 {
-    PGresult *result = ask(s, sql, why);
+    struct pg_store *s = (struct pg_store *)base;
+    PGresult *result = ask(s, sql, patience_ms, why);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool slow = state != NULL && strcmp(state, CANCELED) == 0;
+    int rc = 0;
 
-    for (int row = 0; row < PQntuples(result); row++) {
-        const char *columns[ROWS_METER_COLUMNS] = {NULL};
+    for (int row = 0; row < PQntuples(result) && rc == 0; row++) {
+        const char *columns[STORE_COLUMNS_MAX] = {NULL};
 
         for (int c = 0; c < PQnfields(result); c++)
             columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
-        read(columns, arg);
+        rc = visit(arg, columns);
+    }
+    if (rc != 0) {
+        PQclear(result);
+        return rc;
     }
     if (result != NULL && pg_take(s, result, &(size_t){0}, why) == 0)
         return 0;
     return slow ? -ETIMEDOUT : -EAGAIN;
-}
-
-int pg_rows(struct store *base,
-            const struct rows_query *q,
-            rows_visit *visit,
-            void *arg,
-            char why[STORE_WHY_CHARS])
-{
-    struct rows_visitor visitor = {.row = visit, .arg = arg};
-    char sql[ROWS_SQL_CHARS];
-    int rc = rows_select(q, &rows_dialect, base->conf->table, sql);
-
-    if (rc != 0) {
-        snprintf(why, STORE_WHY_CHARS, "a meter's id has 16 hex digits");
-        return rc;
-    }
-    return select_rows((struct pg_store *)base, sql, rows_read, &visitor, why);
-}
-
-int pg_meters(
-    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
-{
-    struct rows_visitor visitor = {.meter = visit, .arg = arg};
-    char sql[ROWS_SQL_CHARS];
-
-    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, max, sql);
-    return select_rows((struct pg_store *)base, sql, rows_read_meter, &visitor, why);
 }
 
 /* Dropping */
@@ -179,7 +118,7 @@ static void print_drop(const struct rows_old *old, const char *table, char sql[R
         snprintf(sql + strlen(sql), ROWS_SQL_CHARS - strlen(sql),
                  ", forgotten AS (DELETE FROM %s_clockless c USING gone h WHERE c.meter = h.meter "
                  "AND c.counter = %s AND c.time = extract(epoch FROM h.time)::bigint)",
-                 table, rows_dialect.counter);
+                 table, pg_rows_dialect.counter);
     snprintf(sql + strlen(sql), ROWS_SQL_CHARS - strlen(sql), " SELECT count(*) FROM gone");
 }
 

@@ -206,13 +206,14 @@ static void read_row(const char *const columns[ROWS_METER_COLUMNS], struct rows_
     }
 }
 
-void rows_read(const char *const columns[ROWS_METER_COLUMNS], void *visitor)
+int rows_read(void *visitor, const char *const columns[ROWS_METER_COLUMNS])
 {
     const struct rows_visitor *v = visitor;
     struct rows_row row;
 
     read_row(columns, &row);
     v->row(v->arg, &row);
+    return 0;
 }
 
 /* Of a reading that is not there any more the quarter keeps time and totals. */
@@ -226,7 +227,7 @@ static void read_last(const char *const columns[ROWS_METER_COLUMNS], struct rows
     row->wout = number(columns[LAST_WOUT]);
 }
 
-void rows_read_meter(const char *const columns[ROWS_METER_COLUMNS], void *visitor)
+int rows_read_meter(void *visitor, const char *const columns[ROWS_METER_COLUMNS])
 {
     const struct rows_visitor *v = visitor;
     struct rows_meter meter = {
@@ -239,4 +240,5 @@ void rows_read_meter(const char *const columns[ROWS_METER_COLUMNS], void *visito
     if (meter.has_last)
         read_last(columns, &meter.last);
     v->meter(v->arg, &meter);
+    return 0;
 }

@@ -107,8 +107,8 @@ struct rows_visitor {
     void *arg;
 };
 
-/** Hand one row of a SELECT to the visitor, a struct rows_visitor. */
-void rows_read(const char *const columns[ROWS_METER_COLUMNS], void *visitor);
-void rows_read_meter(const char *const columns[ROWS_METER_COLUMNS], void *visitor);
+/** Hand one row of a SELECT to the visitor, a struct rows_visitor; always 0. */
+int rows_read(void *visitor, const char *const columns[ROWS_METER_COLUMNS]);
+int rows_read_meter(void *visitor, const char *const columns[ROWS_METER_COLUMNS]);
 
 #endif

@@ -56,21 +56,15 @@ int sqlite_prepare_all(struct sqlite_store *s, char why[STORE_WHY_CHARS]);
 
 /* sqlite_read.c: what is looked through, and dropped. */
 
-int sqlite_rejects(struct store *base,
-                   const struct reject_query *q,
-                   reject_visit *visit,
-                   void *arg,
-                   char why[STORE_WHY_CHARS]);
-int sqlite_drop_rejects(struct store *base,
-                        const struct reject_mark *last,
-                        char why[STORE_WHY_CHARS]);
-int sqlite_rows(struct store *base,
-                const struct rows_query *q,
-                rows_visit *visit,
-                void *arg,
-                char why[STORE_WHY_CHARS]);
-int sqlite_meters(
-    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+extern const struct reject_dialect sqlite_reject_dialect;
+extern const struct rows_dialect sqlite_rows_dialect;
+
+int sqlite_select(struct store *base,
+                  const char *sql,
+                  int patience_ms,
+                  store_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS]);
 int sqlite_drop_rows(struct store *base,
                      const struct rows_old *old,
                      size_t *dropped,

@@ -6,7 +6,7 @@
 #include "clock.h"
 #include "sqlite.h"
 
-static const struct reject_dialect dialect = {
+const struct reject_dialect sqlite_reject_dialect = {
     .time_ms = "CAST(round(time * 1000) AS INTEGER)",
     .resolved_ms = "resolved_at * 1000",
     .instant_open = "",
@@ -17,53 +17,7 @@ static const struct reject_dialect dialect = {
     .octets_close = "'",
 };
 
-/* Rejects, looked through */
-
-int sqlite_rejects(struct store *base,
-                   const struct reject_query *q,
-                   reject_visit *visit,
-                   void *arg,
-                   char why[STORE_WHY_CHARS])
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct buf scratch = {0};
-    sqlite3_stmt *select = NULL;
-    char sql[REJECT_SQL_CHARS];
-    int rc = reject_select(q, &dialect, sql);
-    int found = SQLITE_DONE;
-
-    if (rc != 0)
-        return rc;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &select, NULL) == SQLITE_OK)
-        while (rc == 0 && (found = sqlite3_step(select)) == SQLITE_ROW) {
-            const char *columns[REJECT_COLUMNS] = {NULL};
-
-            for (int c = 0; c < sqlite3_column_count(select); c++)
-                columns[c] = (const char *)sqlite3_column_text(select, c);
-            rc = reject_row_read(columns, q, &scratch, visit, arg);
-        }
-    if (rc != 0)
-        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
-    else if (select == NULL || found != SQLITE_DONE)
-        rc = sqlite_fail(s, why);
-    sqlite3_finalize(select);
-    buf_free(&scratch);
-    return rc == 0 ? 0 : -EAGAIN;
-}
-
-int sqlite_drop_rejects(struct store *base,
-                        const struct reject_mark *last,
-                        char why[STORE_WHY_CHARS])
-{
-    char sql[REJECT_SQL_CHARS];
-
-    reject_delete(last, &dialect, sql);
-    return sqlite_run(base, sql, why);
-}
-
-/* Rows */
-
-static const struct rows_dialect rows_dialect = {
+const struct rows_dialect sqlite_rows_dialect = {
     .seconds_open = "",
     .seconds_close = "",
     .instant_open = "",
@@ -73,13 +27,15 @@ static const struct rows_dialect rows_dialect = {
     .counter = "h.counter",
 };
 
-/* A SELECT's rows, as text, to read(); a look is given up after a while (sqlite_look). */
-static int select_rows(struct sqlite_store *s,
-                       const char *sql,
-                       void (*read)(const char *const columns[ROWS_METER_COLUMNS], void *arg),
-                       void *arg,
-                       char why[STORE_WHY_CHARS])
+/* A look is given up after a while (sqlite_look). */
+int sqlite_select(struct store *base,
+                  const char *sql,
+                  int patience_ms,
+                  store_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS])
 {
+    struct sqlite_store *s = (struct sqlite_store *)base;
     sqlite3_stmt *select = NULL;
     int found = SQLITE_DONE;
     int rc = 0;
@@ -88,49 +44,22 @@ static int select_rows(struct sqlite_store *s,
         snprintf(why, STORE_WHY_CHARS, "not open");
         return -EAGAIN;
     }
-    s->until_ms = clock_monotonic_ms() + s->base.look_ms;
+    s->until_ms = patience_ms == 0 ? INT64_MAX : clock_monotonic_ms() + patience_ms;
     if (sqlite3_prepare_v2(s->db, sql, -1, &select, NULL) == SQLITE_OK)
-        while ((found = sqlite3_step(select)) == SQLITE_ROW) {
-            const char *columns[ROWS_METER_COLUMNS] = {NULL};
+        while (rc == 0 && (found = sqlite3_step(select)) == SQLITE_ROW) {
+            const char *columns[STORE_COLUMNS_MAX] = {NULL};
 
             for (int c = 0; c < sqlite3_column_count(select); c++)
                 columns[c] = (const char *)sqlite3_column_text(select, c);
-            read(columns, arg);
+            rc = visit(arg, columns);
         }
-    if (select == NULL || found != SQLITE_DONE) {
+    if (rc == 0 && (select == NULL || found != SQLITE_DONE)) {
         rc = sqlite3_errcode(s->db) == SQLITE_INTERRUPT ? -ETIMEDOUT : -EAGAIN;
         (void)sqlite_fail(s, why);
     }
     s->until_ms = INT64_MAX;
     sqlite3_finalize(select);
     return rc;
-}
-
-int sqlite_rows(struct store *base,
-                const struct rows_query *q,
-                rows_visit *visit,
-                void *arg,
-                char why[STORE_WHY_CHARS])
-{
-    struct rows_visitor visitor = {.row = visit, .arg = arg};
-    char sql[ROWS_SQL_CHARS];
-    int rc = rows_select(q, &rows_dialect, base->conf->table, sql);
-
-    if (rc != 0) {
-        snprintf(why, STORE_WHY_CHARS, "a meter's id has 16 hex digits");
-        return rc;
-    }
-    return select_rows((struct sqlite_store *)base, sql, rows_read, &visitor, why);
-}
-
-int sqlite_meters(
-    struct store *base, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
-{
-    struct rows_visitor visitor = {.meter = visit, .arg = arg};
-    char sql[ROWS_SQL_CHARS];
-
-    rows_select_meters(&rows_dialect, base->conf->table, clock_utc_ms() / 1000, max, sql);
-    return select_rows((struct sqlite_store *)base, sql, rows_read_meter, &visitor, why);
 }
 
 /* Dropping */

@@ -37,7 +37,8 @@ struct store_conf {
     CONF_TEXT_OPTION("SMARTMETER_DB_TABLE", s, m.table, "history", "the readings; NAMEdebounced holds one per window")
 /* clang-format on */
 
-#define STORE_WHY_CHARS 160
+#define STORE_WHY_CHARS   160
+#define STORE_COLUMNS_MAX ROWS_METER_COLUMNS
 
 /** What one write did. */
 struct store_counts {
@@ -47,8 +48,18 @@ struct store_counts {
 
 struct store;
 
+/** One row of a SELECT, its columns as text or NULL. 0 goes on, anything else ends the SELECT. */
+typedef int store_visit(void *arg, const char *const columns[STORE_COLUMNS_MAX]);
+
+/**
+ * What a database can do. select visits the rows of a SELECT and returns 0, what the visitor ended
+ * it with, -ETIMEDOUT when it took longer than patience_ms (0: it may), or -EAGAIN, the last two
+ * with why. run is for a statement that no row is to blame for: 0, or -EAGAIN with why.
+ */
 struct store_ops {
     const char *name; /* "sqlite", "postgresql" */
+    const struct reject_dialect *rejects;
+    const struct rows_dialect *rows;
     int (*probe)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*connect)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*write)(struct store *s,
@@ -57,19 +68,13 @@ struct store_ops {
                  struct store_counts *counts,
                  char why[STORE_WHY_CHARS]);
     int (*look)(struct store *s, char why[STORE_WHY_CHARS]);
-    int (*rejects)(struct store *s,
-                   const struct reject_query *q,
-                   reject_visit *visit,
-                   void *arg,
-                   char why[STORE_WHY_CHARS]);
-    int (*drop_rejects)(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS]);
-    int (*rows)(struct store *s,
-                const struct rows_query *q,
-                rows_visit *visit,
-                void *arg,
-                char why[STORE_WHY_CHARS]);
-    int (*meters)(
-        struct store *s, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS]);
+    int (*select)(struct store *s,
+                  const char *sql,
+                  int patience_ms,
+                  store_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS]);
+    int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]);
     int (*drop_rows)(struct store *s,
                      const struct rows_old *old,
                      size_t *dropped,
@@ -125,7 +130,8 @@ int store_write(struct store *s,
  */
 int store_look(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
-/** Visit the rejects that a query asks for. Returns 0, or -EAGAIN with why. */
+/** Visit the rejects that a query asks for. Returns 0, -EINVAL for a meter that is none, or
+ * -ETIMEDOUT or -EAGAIN as store_rows. */
 int store_rejects(struct store *s,
                   const struct reject_query *q,
                   reject_visit *visit,
