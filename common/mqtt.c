@@ -1,14 +1,12 @@
-#include "mqtt.h"
-
-#include <MQTTAsync.h>
+/* mqtt: the connection, and what comes over it. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
+#include "mqtt_client.h"
 
 enum {
     KEEP_ALIVE_SECONDS = 30,
@@ -18,27 +16,6 @@ enum {
     QUEUE_MAX = 10000,
     AHEAD_MAX_MS = 600000,    /* of a stated arrival */
     PACKET_MAX = 1024 * 1024, /* a larger message stays at the broker, which drops it */
-};
-
-struct mqtt {
-    MQTTAsync client;
-    const struct mqtt_conf *conf;
-    struct mqtt_handler handler;
-    const char *const *filters;
-    const char *will_topic, *will_payload;
-    bool persistent;
-    bool v5;
-    bool held;
-    atomic_bool connected;
-    atomic_bool subscribed;
-    atomic_bool refused;      /* the subscription, on this connection */
-    atomic_uint unsubscribed; /* answers to UNSUBSCRIBE */
-    atomic_int pending;       /* messages that paho has not sent, on this connection */
-    uint32_t expiry_seconds;
-    atomic_bool trying; /* an attempt is under way */
-    atomic_bool busy;   /* an attempt is under way, or the connection stands */
-    int64_t next_ms;    /* when the next attempt may start */
-    int64_t backoff_ms;
 };
 
 static void tell(struct mqtt *m, bool connected, const char *reason)
@@ -435,145 +412,6 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, int timeout_ms)
          waited += 10)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     return m->unsubscribed != before ? 0 : m->connected ? -ETIMEDOUT : -ENOTCONN;
-}
-
-static int send_message(struct mqtt *m,
-                        const char *topic,
-                        const MQTTAsync_message *message,
-                        MQTTAsync_responseOptions *response)
-{
-    if (!m->connected)
-        return -ENOTCONN;
-    switch (MQTTAsync_sendMessage(m->client, topic, message, response)) {
-    case MQTTASYNC_SUCCESS:
-        return 0;
-    case MQTTASYNC_DISCONNECTED:
-        return -ENOTCONN;
-    default:
-        return -EAGAIN;
-    }
-}
-
-static void on_sent(void *arg, MQTTAsync_successData *data)
-{
-    (void)data;
-    ((struct mqtt *)arg)->pending--;
-}
-
-static void on_unsent(void *arg, MQTTAsync_failureData *data)
-{
-    (void)data;
-    ((struct mqtt *)arg)->pending--;
-}
-
-static void on_sent5(void *arg, MQTTAsync_successData5 *data)
-{
-    (void)data;
-    ((struct mqtt *)arg)->pending--;
-}
-
-static void on_unsent5(void *arg, MQTTAsync_failureData5 *data)
-{
-    (void)data;
-    ((struct mqtt *)arg)->pending--;
-}
-
-static MQTTAsync_responseOptions counted(struct mqtt *m)
-{
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-
-    response.context = m;
-    if (m->v5) {
-        response.onSuccess5 = on_sent5;
-        response.onFailure5 = on_unsent5;
-    } else {
-        response.onSuccess = on_sent;
-        response.onFailure = on_unsent;
-    }
-    return response;
-}
-
-int mqtt_publish_for(struct mqtt *m,
-                     const char *topic,
-                     const void *payload,
-                     size_t len,
-                     int qos,
-                     bool retain,
-                     uint32_t seconds)
-{
-    MQTTAsync_message message = MQTTAsync_message_initializer;
-    MQTTAsync_responseOptions response = counted(m);
-    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
-                           .value.integer4 = seconds};
-    int rc;
-
-    message.payload = (void *)payload;
-    message.payloadlen = (int)len;
-    message.qos = qos;
-    message.retained = retain;
-    if (m->v5 && seconds > 0 && MQTTProperties_add(&message.properties, &expiry) != 0)
-        return -ENOMEM;
-    m->pending++;
-    rc = send_message(m, topic, &message, &response); /* it carries the properties */
-    if (rc != 0)
-        m->pending--;
-    MQTTProperties_free(&message.properties);
-    return rc;
-}
-
-int mqtt_publish(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
-{
-    return mqtt_publish_for(m, topic, payload, len, qos, retain, 0);
-}
-
-int mqtt_pending(const struct mqtt *m)
-{
-    return m->pending;
-}
-
-/* Codes below 128; paho 1.3.12 tells none of them apart, so not 16 either: no subscriber. */
-static void on_acknowledged(void *arg, MQTTAsync_successData5 *data)
-{
-    struct mqtt *m = arg;
-
-    (void)data;
-    m->handler.acknowledged(m->handler.arg, NULL);
-}
-
-static void on_not_acknowledged(void *arg, MQTTAsync_failureData5 *data)
-{
-    struct mqtt *m = arg;
-
-    m->handler.acknowledged(m->handler.arg, data->reasonCode != MQTTREASONCODE_SUCCESS
-                                                ? MQTTReasonCode_toString(data->reasonCode)
-                                            : data->message != NULL ? data->message
-                                                                    : "not delivered");
-}
-
-int mqtt_replay(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int64_t arrival_ms)
-{
-    MQTTAsync_message message = MQTTAsync_message_initializer;
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    char name[] = MQTT_ARRIVAL_PROPERTY, text[24];
-    MQTTProperty arrival = {.identifier = MQTTPROPERTY_CODE_USER_PROPERTY};
-    int rc;
-
-    snprintf(text, sizeof text, "%lld", (long long)arrival_ms);
-    arrival.value.data = (MQTTLenString){(int)strlen(name), name};
-    arrival.value.value = (MQTTLenString){(int)strlen(text), text};
-    message.payload = (void *)payload;
-    message.payloadlen = (int)len;
-    message.qos = 1;
-    response.context = m;
-    response.onSuccess5 = on_acknowledged;
-    response.onFailure5 = on_not_acknowledged;
-    if (MQTTProperties_add(&message.properties, &arrival) != 0)
-        return -ENOMEM;
-    rc = send_message(m, topic, &message, &response);
-    MQTTProperties_free(&message.properties);
-    return rc;
 }
 
 void mqtt_free(struct mqtt *m, int timeout_ms)

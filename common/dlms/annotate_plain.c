@@ -3,15 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "apdu.h"
 #include "axdr.h"
 #include "dlms_time.h"
 #include "hex.h"
+#include "instant.h"
 #include "notification.h"
 #include "obis.h"
-
 enum { INVOKE_ID_OCTETS = 4, SHOWN_OCTETS = 64 };
 
 /* What an OBIS code has announced: as in notification.c, whose values are shown. */
@@ -36,7 +35,7 @@ static void note_time(const struct notes *n, const uint8_t *t)
                                        ", Thursday", ", Friday", ", Saturday", ", Sunday"};
     int deviation = (int16_t)(t[9] << 8 | t[10]);
     uint8_t s = t[11];
-    char text[32];
+    char text[INSTANT_CHARS];
     int64_t utc;
     int rc = dlms_time_read(t, &utc, &s);
 
@@ -55,11 +54,7 @@ static void note_time(const struct notes *n, const uint8_t *t)
                   (t[11] & 0x04) != 0 ? ", another clock base" : "",
                   (t[11] & 0x08) != 0 ? ", invalid status" : "");
     if (rc == 0) {
-        time_t seconds = (time_t)utc;
-        struct tm tm;
-
-        gmtime_r(&seconds, &tm);
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        instant_print(utc, text);
         note_heading(n, t, DLMS_TIME_OCTETS, "= in UTC", "%s", text);
     } else {
         note_heading(n, t, DLMS_TIME_OCTETS, "= in UTC", "not a valid time");

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "instant.h"
 #include "reading.h"
 
 enum { TABLES = ROWS_QUARTERS + 1, MILLI = -3 };
@@ -83,20 +83,6 @@ static int put_json_text(struct buf *out, const char *text)
     return rc;
 }
 
-static void format_time(int64_t ms, bool fraction, char text[QUANTITY_CHARS])
-{
-    int64_t below = (ms % 1000 + 1000) % 1000;
-    time_t seconds = (time_t)((ms - below) / 1000);
-    struct tm tm;
-    size_t n;
-
-    gmtime_r(&seconds, &tm);
-    n = strftime(text, QUANTITY_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (fraction)
-        n += (size_t)snprintf(text + n, QUANTITY_CHARS - n, ".%03d", (int)below);
-    snprintf(text + n, QUANTITY_CHARS - n, "Z");
-}
-
 /* A column's value as text; false when there is none. */
 static bool
 format_value(const struct column *c, const struct rows_row *row, char text[QUANTITY_CHARS])
@@ -107,9 +93,9 @@ format_value(const struct column *c, const struct rows_row *row, char text[QUANT
     if (v == ROWS_NULL || (c->kind == COUNTER && v < 0))
         return false;
     if (c->kind == SECONDS)
-        format_time(v * 1000, false, text);
+        instant_print(v, text);
     else if (c->kind == MILLISECONDS)
-        format_time(v, true, text);
+        instant_print_ms(v, text);
     else
         quantity_format(
             &(struct quantity){true, c->kind == THOUSANDTHS ? (int8_t)MILLI : (int8_t)0, v}, text);

@@ -1,15 +1,15 @@
 #include "rows.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reading.h"
+
 enum column { AT, METER, TIME, RECEIVED, COUNTER, SUSPECT, QUALITY, WIN, WOUT, PIN, POUT, U1 };
 enum { I1 = U1 + 3, PF = I1 + 3, NUMBER = ROWS_COLUMNS, FIRST_SEEN, LAST_WIN, LAST_WOUT };
-enum { METER_DIGITS = 16 };
 
 /* The bounds keep a fleet's table from being walked through for a meter that is silent. */
 enum { NEWEST_ROWS = 20000, NEWEST_SECONDS = 2 * 86400 };
@@ -31,18 +31,6 @@ int rows_table_from_name(const char *name)
         if (strcmp(names[t], name) == 0)
             return t;
     return -1;
-}
-
-/* Of the meter's own digits, in capitals; false when they are none. */
-static bool meter_digits(const char *text, char digits[METER_DIGITS + 1])
-{
-    size_t n = strlen(text);
-
-    if (n != METER_DIGITS || strspn(text, "0123456789ABCDEFabcdef") != n)
-        return false;
-    for (size_t i = 0; i <= n; i++)
-        digits[i] = (char)toupper((unsigned char)text[i]);
-    return true;
 }
 
 /* The columns of a reading h of meter m. */
@@ -114,11 +102,11 @@ int rows_select(const struct rows_query *q,
                 const char *table,
                 char sql[ROWS_SQL_CHARS])
 {
-    char digits[METER_DIGITS + 1], more[320] = "", columns[1024], from[128], range[768];
+    char digits[METER_ID_CHARS + 1], more[320] = "", columns[1024], from[128], range[768];
     const bool debounced = q->table == ROWS_DEBOUNCED, quarters = q->table == ROWS_QUARTERS;
     const char *key = debounced ? "h.window_start" : "h.time";
 
-    if (q->meter != NULL && !meter_digits(q->meter, digits))
+    if (q->meter != NULL && !meter_id_read(q->meter, digits))
         return -EINVAL;
     if (q->meter != NULL)
         snprintf(more, sizeof more,

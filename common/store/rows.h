@@ -44,6 +44,14 @@ struct rows_row {
     int64_t pin, pout, u[3], i[3], pf;
 };
 
+/** Import less export, W; a meter of one direction sends one of them. */
+static inline int64_t rows_power(const struct rows_row *r)
+{
+    if (r->pin == ROWS_NULL && r->pout == ROWS_NULL)
+        return ROWS_NULL;
+    return (r->pin == ROWS_NULL ? 0 : r->pin) - (r->pout == ROWS_NULL ? 0 : r->pout);
+}
+
 typedef void rows_visit(void *arg, const struct rows_row *row);
 
 /** One meter and what is known of it. */

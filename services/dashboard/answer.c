@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rows.h"
+
 char *answer_dump(const struct json_t *json)
 {
     return json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
@@ -25,6 +27,11 @@ void answer_json(struct answer *a, unsigned status, struct json_t *json)
         a->type = NULL;
     }
     free(text);
+}
+
+json_t *answer_number(int64_t value)
+{
+    return value == ROWS_NULL ? json_null() : json_integer(value);
 }
 
 void answer_error(struct answer *a, unsigned status, const char *code, const char *words)

@@ -37,11 +37,15 @@ struct answer {
     const char *allow;      /* 405: the methods there are */
     const char *file;       /* to be saved under this name */
     unsigned retry_seconds; /* 429, 503 */
+    bool last;              /* the connection ends with it */
     char cookie[COOKIE_CHARS];
 };
 
 /** A body of JSON; takes the reference over (NULL: 500). */
 void answer_json(struct answer *a, unsigned status, struct json_t *json);
+
+/** A number of a row, or null where it is ROWS_NULL. */
+struct json_t *answer_number(int64_t value);
 
 /** {"error": words for a person, "code": word} */
 void answer_error(struct answer *a, unsigned status, const char *code, const char *words);

@@ -58,20 +58,6 @@ void board_free(struct board *b)
     free(b);
 }
 
-static struct picture_meter *add_meter(struct board *b, const char *id, bool *is_new)
-{
-    struct picture_meter *m = names_find(b->meters, id);
-
-    *is_new = false; /* one that there is no room for is no reason to ask the database */
-    if (m != NULL || names_count(b->meters) >= PICTURE_METERS)
-        return m;
-    m = names_add(b->meters, id);
-    *is_new = m != NULL;
-    if (m != NULL)
-        picture_no_sums(m);
-    return m;
-}
-
 char *board_reading(struct board *b, const struct record *r, bool *unknown)
 {
     struct picture_meter *m;
@@ -83,7 +69,7 @@ char *board_reading(struct board *b, const struct record *r, bool *unknown)
     if (told_from_record(&told, r) != 0)
         return NULL;
     pthread_mutex_lock(&b->lock);
-    m = add_meter(b, told.meter, unknown);
+    m = picture_add(b->meters, told.meter, unknown);
     if (m != NULL) {
         told_set(&m->last, &told.row, told.name);
         m->has_last = true;
@@ -126,24 +112,24 @@ static void keep(void *value, void *arg)
 {
     struct picture_meter *old = value;
     struct picture *p = arg;
-    struct picture_meter *new = names_find(p->meters, names_of(value));
+    struct picture_meter *fresh = names_find(p->meters, names_of(value));
+    bool is_new;
 
-    if (new == NULL && old->has_last &&names_count(p->meters) < PICTURE_METERS) {
-        new = names_add(p->meters, names_of(value)); /* live, and not stored yet */
-    }
-    if (new == NULL)
+    if (fresh == NULL && old->has_last) /* live, and not stored yet */
+        fresh = picture_add(p->meters, names_of(value), &is_new);
+    if (fresh == NULL)
         return;
-    memcpy(new->name, old->name, sizeof new->name);
-    if (new->number[0] == '\0')
-        memcpy(new->number, old->number, sizeof new->number);
-    new->today = old->today;
-    new->month_before = old->month_before;
-    new->asked_s = old->asked_s;
-    new->month_s = old->month_s;
+    memcpy(fresh->name, old->name, sizeof fresh->name);
+    if (fresh->number[0] == '\0')
+        memcpy(fresh->number, old->number, sizeof fresh->number);
+    fresh->today = old->today;
+    fresh->month_before = old->month_before;
+    fresh->asked_s = old->asked_s;
+    fresh->month_s = old->month_s;
     if (old->has_last &&
-        (!new->has_last || old->last.row.received_ms > new->last.row.received_ms)) {
-        new->has_last = true;
-        told_set(&new->last, &old->last.row, old->name);
+        (!fresh->has_last || old->last.row.received_ms > fresh->last.row.received_ms)) {
+        fresh->has_last = true;
+        told_set(&fresh->last, &old->last.row, old->name);
     }
 }
 
@@ -229,14 +215,9 @@ void board_sums(struct board *b, const struct sums *s, bool *news)
     pthread_mutex_unlock(&b->lock);
 }
 
-static json_t *number(int64_t value)
-{
-    return value == ROWS_NULL ? json_null() : json_integer(value);
-}
-
 static json_t *pair_json(struct energy_pair p)
 {
-    return json_pack("{s:o, s:o}", "win", number(p.win), "wout", number(p.wout));
+    return json_pack("{s:o, s:o}", "win", answer_number(p.win), "wout", answer_number(p.wout));
 }
 
 static json_t *rejects_json(const struct picture_meter *m)

@@ -132,19 +132,14 @@ void energy_free(struct energy *e)
     free(e);
 }
 
-static json_t *number(int64_t value)
-{
-    return value == ROWS_NULL ? json_null() : json_integer(value);
-}
-
 static void end_step(struct energy *e)
 {
     if (!e->any)
         return;
     json_array_append_new(e->rows,
                           json_pack("{s:I, s:I, s:o, s:o, s:s}", "start", (json_int_t)e->start,
-                                    "end", (json_int_t)e->end, "win", number(e->win), "wout",
-                                    number(e->wout), "quality", e->quality));
+                                    "end", (json_int_t)e->end, "win", answer_number(e->win), "wout",
+                                    answer_number(e->wout), "quality", e->quality));
     energy_add(&e->win_sum, e->win);
     energy_add(&e->wout_sum, e->wout);
     e->any = false;
@@ -171,9 +166,9 @@ void energy_answer(struct energy *e, struct answer *a)
     end_step(e);
     answer_json(a, 200,
                 json_pack("{s:s, s:O, s:{s:o, s:o, s:o, s:o}}", "step", step_names[e->step], "rows",
-                          e->rows, "sum", "win", number(e->win_sum), "wout", number(e->wout_sum),
-                          "cost", price_cost(&e->prices.in, e->win_sum), "revenue",
-                          price_cost(&e->prices.out, e->wout_sum)));
+                          e->rows, "sum", "win", answer_number(e->win_sum), "wout",
+                          answer_number(e->wout_sum), "cost", price_cost(&e->prices.in, e->win_sum),
+                          "revenue", price_cost(&e->prices.out, e->wout_sum)));
 }
 
 struct energy *energy_ask(const struct request *r, const struct prices *prices, struct answer *a)

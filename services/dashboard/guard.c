@@ -59,7 +59,9 @@ static bool is_own_host(const char *host)
     for (size_t i = 0; host != NULL && i < sizeof own / sizeof own[0]; i++) {
         size_t n = strlen(own[i]);
 
-        if (strncasecmp(host, own[i], n) == 0 && (host[n] == '\0' || host[n] == ':'))
+        if (strncasecmp(host, own[i], n) == 0 &&
+            (host[n] == '\0' ||
+             (host[n] == ':' && host[n + 1 + strspn(host + n + 1, "0123456789")] == '\0')))
             return true;
     }
     return false;

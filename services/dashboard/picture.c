@@ -24,27 +24,25 @@ void picture_free(struct picture *p)
     free(p);
 }
 
-void picture_no_sums(struct picture_meter *m)
+struct picture_meter *picture_add(struct names *meters, const char *id, bool *is_new)
 {
-    m->today = m->month_before = (struct energy_pair){ROWS_NULL, ROWS_NULL};
-    m->asked_s = m->month_s = 0;
-}
+    struct picture_meter *m = names_find(meters, id);
 
-static struct picture_meter *add_meter(struct picture *p, const char *name)
-{
-    struct picture_meter *m = names_find(p->meters, name);
-
-    if (m != NULL || names_count(p->meters) >= PICTURE_METERS)
+    *is_new = false;
+    if (m != NULL || names_count(meters) >= PICTURE_METERS)
         return m;
-    m = names_add(p->meters, name);
+    m = names_add(meters, id);
+    *is_new = m != NULL;
     if (m != NULL)
-        picture_no_sums(m);
+        m->today = m->month_before = (struct energy_pair){ROWS_NULL, ROWS_NULL};
     return m;
 }
 
 static void visit_meter(void *arg, const struct rows_meter *meter)
 {
-    struct picture_meter *m = add_meter(arg, meter->meter);
+    const struct picture *p = arg;
+    bool is_new;
+    struct picture_meter *m = picture_add(p->meters, meter->meter, &is_new);
 
     if (m == NULL)
         return;
@@ -61,7 +59,9 @@ static void visit_meter(void *arg, const struct rows_meter *meter)
 
 static void visit_reject(void *arg, const struct reject_row *row)
 {
-    struct picture_meter *m = add_meter(arg, row->meter);
+    const struct picture *p = arg;
+    bool is_new;
+    struct picture_meter *m = picture_add(p->meters, row->meter, &is_new);
     int v = verdict_from_name(row->reason);
 
     if (m == NULL || v < 0)

@@ -37,8 +37,11 @@ struct picture {
 struct picture *picture_new(int64_t now_s);
 void picture_free(struct picture *p);
 
-/** No energy, as of a meter that was not asked about yet. */
-void picture_no_sums(struct picture_meter *m);
+/**
+ * The meter of an id, added without energy when it is not there. NULL when there is no room or no
+ * memory for it. *is_new: it was added.
+ */
+struct picture_meter *picture_add(struct names *meters, const char *id, bool *is_new);
 
 /** Read it, but for the sums (a job's run): 0, or -ETIMEDOUT or -EAGAIN with why. */
 int picture_run(struct picture *p, struct store *store, char why[STORE_WHY_CHARS]);

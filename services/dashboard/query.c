@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS   "0123456789"
 #define LATEST_S INT64_C(7258118400) /* 2200-01-01 */
 
 bool query_wrong(struct answer *a, const char *words)
@@ -14,11 +13,8 @@ bool query_wrong(struct answer *a, const char *words)
 
 bool query_meter(const struct request *r, char meter[METER_ID_CHARS + 1], struct answer *a)
 {
-    if (r->meter == NULL || strlen(r->meter) != METER_ID_CHARS ||
-        strspn(r->meter, DIGITS "ABCDEFabcdef") != METER_ID_CHARS)
+    if (r->meter == NULL || !meter_id_read(r->meter, meter))
         return query_wrong(a, "meter must be a meter's id: 16 hex digits.");
-    for (int i = 0; i <= METER_ID_CHARS; i++)
-        meter[i] = (char)(r->meter[i] >= 'a' ? r->meter[i] - 'a' + 'A' : r->meter[i]);
     return true;
 }
 
@@ -26,7 +22,7 @@ static bool read_second(const char *text, int64_t *second)
 {
     size_t n = text == NULL ? 0 : strlen(text);
 
-    if (n == 0 || n > 10 || strspn(text, DIGITS) != n)
+    if (n == 0 || n > 10 || strspn(text, "0123456789") != n)
         return false;
     *second = strtoll(text, NULL, 10);
     return *second <= LATEST_S;

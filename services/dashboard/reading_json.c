@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answer.h"
 #include "store.h"
 
 void told_set(struct told *t, const struct rows_row *row, const char *name)
@@ -45,21 +46,9 @@ int told_from_record(struct told *t, const struct record *r)
     return 0;
 }
 
-static json_t *number(int64_t value)
-{
-    return value == ROWS_NULL ? json_null() : json_integer(value);
-}
-
 static json_t *milli(int64_t value)
 {
     return value == ROWS_NULL ? json_null() : json_real((double)value / 1000);
-}
-
-static json_t *power(const struct rows_row *r)
-{
-    if (r->pin == ROWS_NULL && r->pout == ROWS_NULL)
-        return json_null();
-    return json_integer((r->pin == ROWS_NULL ? 0 : r->pin) - (r->pout == ROWS_NULL ? 0 : r->pout));
 }
 
 struct json_t *reading_json(const struct told *t)
@@ -71,8 +60,8 @@ struct json_t *reading_json(const struct told *t)
                      "meter", t->meter, "name", t->name, "at", (json_int_t)r->time, "received",
                      (double)r->received_ms / 1000, "counter",
                      r->counter < 0 ? json_null() : json_integer(r->counter), "suspect", t->suspect,
-                     "power", power(r), "win", number(r->win), "wout", number(r->wout), "pin",
-                     number(r->pin), "pout", number(r->pout), "u", milli(r->u[0]), milli(r->u[1]),
-                     milli(r->u[2]), "i", milli(r->i[0]), milli(r->i[1]), milli(r->i[2]), "pf",
-                     milli(r->pf));
+                     "power", answer_number(rows_power(r)), "win", answer_number(r->win), "wout",
+                     answer_number(r->wout), "pin", answer_number(r->pin), "pout",
+                     answer_number(r->pout), "u", milli(r->u[0]), milli(r->u[1]), milli(r->u[2]),
+                     "i", milli(r->i[0]), milli(r->i[1]), milli(r->i[2]), "pf", milli(r->pf));
 }

@@ -85,14 +85,6 @@ static void put_milli(struct series *s, int column, int64_t value)
         s->rc = -ENOMEM;
 }
 
-/* Import less export; a meter of one direction sends one of them. */
-static int64_t power_of(const struct rows_row *row)
-{
-    if (row->pin == ROWS_NULL && row->pout == ROWS_NULL)
-        return ROWS_NULL;
-    return (row->pin == ROWS_NULL ? 0 : row->pin) - (row->pout == ROWS_NULL ? 0 : row->pout);
-}
-
 static void visit(void *arg, const struct rows_row *row)
 {
     struct series *s = arg;
@@ -100,7 +92,7 @@ static void visit(void *arg, const struct rows_row *row)
     if (*row->suspect != '\0')
         return;
     put(s, AT, row->at);
-    put(s, POWER, power_of(row));
+    put(s, POWER, rows_power(row));
     put(s, PIN, row->pin);
     put(s, POUT, row->pout);
     for (int p = 0; p < 3; p++) {

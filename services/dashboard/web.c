@@ -247,7 +247,10 @@ begin(struct web *w, struct MHD_Connection *c, const char *method, const char *p
     x->connection = c;
     x->peer = info == NULL ? NULL : info->socket_context;
     web_request_read(c, w->user_header, method, path, &x->request);
-    if (route_headers(&w->parts.route, &x->request, &x->answer) == ROUTE_BODY) {
+    if (web_request_is_ambiguous(c)) {
+        x->answer.last = true;
+        answer_error(&x->answer, 400, "length", "The request has more than one length.");
+    } else if (route_headers(&w->parts.route, &x->request, &x->answer) == ROUTE_BODY) {
         if (!web_request_is_too_long(c))
             return MHD_YES;
         answer_too_long(x);

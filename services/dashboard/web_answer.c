@@ -38,6 +38,8 @@ void web_answer_headers(struct MHD_Response *response, const struct answer *a)
         snprintf(text, sizeof text, "attachment; filename=\"%s\"", a->file);
         add(response, "Content-Disposition", text);
     }
+    if (a->last)
+        add(response, "Connection", "close");
     if (a->retry_seconds != 0) {
         snprintf(text, sizeof text, "%u", a->retry_seconds);
         add(response, "Retry-After", text);

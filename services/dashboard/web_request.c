@@ -78,6 +78,24 @@ void web_request_read(struct MHD_Connection *c,
     read_address(c, r->address);
 }
 
+static enum MHD_Result
+count_lengths(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    (void)value;
+    if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
+        ++*(int *)arg;
+    return MHD_YES;
+}
+
+bool web_request_is_ambiguous(struct MHD_Connection *c)
+{
+    int lengths = 0;
+
+    MHD_get_connection_values(c, MHD_HEADER_KIND, count_lengths, &lengths);
+    return lengths > 1;
+}
+
 bool web_request_is_too_long(struct MHD_Connection *c)
 {
     const char *length = header(c, "Content-Length");

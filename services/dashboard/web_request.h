@@ -14,6 +14,12 @@ void web_request_read(struct MHD_Connection *c,
                       const char *path,
                       struct request *r);
 
+/**
+ * Whether it tells the end of its body in more than one way: a proxy in front may take another one
+ * than we do, and the rest for a request of its own (RFC 9112, 6.3).
+ */
+bool web_request_is_ambiguous(struct MHD_Connection *c);
+
 /** Whether it says that its body has more than ROUTE_BODY_MAX. */
 bool web_request_is_too_long(struct MHD_Connection *c);
 

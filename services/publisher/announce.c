@@ -12,6 +12,7 @@
 enum {
     FIRST_SAVE_MS = 3000, /* what an earlier process has saved is heard before it is replaced */
     HEAR_MS = 10000,      /* it comes right after the subscription; later it makes no meter */
+    HEAR_MAX = 100000,    /* meters: whoever may publish there must not fill our memory */
 };
 
 void announce_open(struct publisher *p)
@@ -160,6 +161,12 @@ static void owe_discovery(void *meter, void *arg)
     ((struct meter *)meter)->owed |= METERS_DISCOVERY;
 }
 
+static bool may_be_new(const struct publisher *p)
+{
+    return (p->subscribed_ms == 0 || clock_monotonic_ms() - p->subscribed_ms < HEAR_MS) &&
+           meters_count(p->meters) < HEAR_MAX;
+}
+
 /* What an earlier process has left of a meter. Silent so far, it is not online. */
 static void take_totals(struct publisher *p, const struct letter *letter)
 {
@@ -169,9 +176,9 @@ static void take_totals(struct publisher *p, const struct letter *letter)
 
     if (totals_load(letter->payload, letter->len, id, &saved) != 0)
         return;
-    m = p->subscribed_ms == 0 || clock_monotonic_ms() - p->subscribed_ms < HEAR_MS
-            ? meters_add(p->meters, id)
-            : meters_find(p->meters, id);
+    m = meters_find(p->meters, id);
+    if (m == NULL && may_be_new(p))
+        m = meters_add(p->meters, id);
     if (m == NULL)
         return;
     totals_merge(&m->totals, &saved);

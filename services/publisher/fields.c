@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "instant.h"
 
 static const char *const names[FIELDS_COUNT] = {
     [FIELDS_POWER] = "power",
@@ -44,51 +45,20 @@ const char *fields_name(enum fields_place place)
     return names[place];
 }
 
-/* To the milliwatt: the finer one of the two scalers. */
-static void power(const struct reading *r, char *text)
-{
-    const struct quantity *in = &r->values[FIELD_PIN], *out = &r->values[FIELD_POUT];
-    struct quantity net = {.present = true};
-
-    if (!in->present && !out->present)
-        return;
-    if (in->present)
-        net.scaler = in->scaler;
-    if (out->present && out->scaler < net.scaler)
-        net.scaler = out->scaler;
-    if (net.scaler > 0)
-        net.scaler = 0;
-    if (net.scaler < -3)
-        net.scaler = -3;
-    if (in->present)
-        net.mantissa = quantity_scaled(in, net.scaler);
-    if (out->present &&
-        __builtin_sub_overflow(net.mantissa, quantity_scaled(out, net.scaler), &net.mantissa))
-        return; /* no meter's */
-    quantity_format(&net, text);
-}
-
-static void rfc3339(int64_t utc, char *text)
-{
-    time_t t = (time_t)utc;
-    struct tm tm;
-
-    if (gmtime_r(&t, &tm) != NULL)
-        strftime(text, QUANTITY_CHARS, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 void fields_of_reading(const struct record *r, struct fields *out)
 {
     const struct reading *reading = &r->reading;
+    struct quantity power;
 
     memset(out, 0, sizeof *out);
-    power(reading, out->text[FIELDS_POWER]);
+    if (reading_power(reading, &power))
+        quantity_format(&power, out->text[FIELDS_POWER]);
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         if (reading->values[plain[i].field].present)
             quantity_format(&reading->values[plain[i].field], out->text[plain[i].place]);
     if (reading->has_time)
-        rfc3339(reading->time, out->text[FIELDS_TIME]);
-    rfc3339(r->arrival_ms / 1000, out->text[FIELDS_LAST_SEEN]);
+        instant_print(reading->time, out->text[FIELDS_TIME]);
+    instant_print(r->arrival_ms / 1000, out->text[FIELDS_LAST_SEEN]);
 }
 
 void fields_kwh(int64_t wh, char text[QUANTITY_CHARS])

@@ -56,6 +56,11 @@ struct meter *meters_add(struct meters *m, const char *id)
     return names_add(m->meters, id);
 }
 
+size_t meters_count(const struct meters *m)
+{
+    return names_count(m->meters);
+}
+
 struct meter *meters_find(const struct meters *m, const char *id)
 {
     return names_find(m->meters, id);

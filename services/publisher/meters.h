@@ -43,6 +43,8 @@ void meters_free(struct meters *m);
 /** The meter of an id, new when it is not known. NULL out of memory. */
 struct meter *meters_add(struct meters *m, const char *id);
 
+size_t meters_count(const struct meters *m);
+
 /** The meter of an id, or NULL. */
 struct meter *meters_find(const struct meters *m, const char *id);
 

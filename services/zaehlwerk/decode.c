@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "annotate.h"
 #include "commands.h"
 #include "decode.h"
 #include "input.h"
+#include "instant.h"
 #include "show.h"
 #include "tree.h"
-
 struct job {
     struct gcm *gcm;
     struct decode_keys keys;
@@ -47,15 +46,6 @@ static int usage(const char *complaint)
     return EX_USAGE;
 }
 
-static void format_time(const struct reading *r, char text[32])
-{
-    time_t t = (time_t)r->time;
-    struct tm tm;
-
-    gmtime_r(&t, &tm);
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static void print_json(const struct reading *r)
 {
     show_json(stdout, r);
@@ -73,7 +63,7 @@ static void print_table(const struct reading *r)
 {
     char text[QUANTITY_CHARS];
 
-    format_time(r, text);
+    instant_print(r->time, text);
     printf("meter %s  number %s  counter %" PRId64 "\n", r->meter, r->number, r->counter);
     printf("clock %s  status %02X\n", r->has_time ? text : "not set", r->clock_status);
     for (int f = 0; f < FIELD_COUNT; f++) {

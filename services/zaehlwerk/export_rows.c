@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "export.h"
 #include "log.h"
+#include "instant.h"
 #include "look.h"
 #include "zone.h"
 
@@ -158,12 +159,12 @@ static void flush_text(struct export *e)
 static void tell_progress(struct export *e)
 {
     int64_t now = clock_monotonic_ms();
-    char time[LOOK_TIME_CHARS];
+    char time[INSTANT_CHARS];
 
     if (e->progress_ms == 0 || now - e->progress_ms < PROGRESS_MS)
         return;
     e->progress_ms = now;
-    look_print_time(e->last_at * 1000, time);
+    instant_print(e->last_at, time);
     fprintf(stderr, "\r\033[K%zu rows, at %s", e->rows, time);
 }
 

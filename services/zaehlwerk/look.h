@@ -38,8 +38,4 @@ const char *look_reason(struct look *l, const char *text);
 /** Connect to the database. Returns an exit status; when it is not 0, stderr says why. */
 int look_open(const char *command, const struct store_conf *conf, struct store **out);
 
-/** "2026-11-24T08:00:00.123Z" of ms since 1970 UTC. */
-#define LOOK_TIME_CHARS 40
-void look_print_time(int64_t utc_ms, char text[LOOK_TIME_CHARS]);
-
 #endif

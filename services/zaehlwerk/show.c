@@ -5,27 +5,17 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "instant.h"
 #include "utf8.h"
 
-enum { NAME_COLUMNS = 16, TIME_CHARS = 40 };
+enum { NAME_COLUMNS = 16 };
 
 /* SGR codes: they take no columns. */
 #define IMPORT  "33"
 #define EXPORT  "32"
 #define SUSPECT "1;31"
 #define TITLE   "1"
-
-/* "2026-11-24T08:00:00": the zone is for the caller to write. */
-static void format_time(int64_t utc, char text[TIME_CHARS])
-{
-    time_t t = (time_t)utc;
-    struct tm tm;
-
-    gmtime_r(&t, &tm);
-    strftime(text, TIME_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
-}
 
 /* JSON */
 
@@ -58,12 +48,12 @@ static void print_values(FILE *out, const struct reading *r)
 
 static void print_head(FILE *out, const struct reading *r)
 {
-    char time[TIME_CHARS];
+    char time[INSTANT_CHARS];
 
     fprintf(out, "{\"meter\":\"%s\",\"counter\":%" PRId64 ",\"time\":", r->meter, r->counter);
-    format_time(r->time, time);
+    instant_print(r->time, time);
     if (r->has_time)
-        fprintf(out, "\"%sZ\"", time);
+        fprintf(out, "\"%s\"", time);
     else
         fputs("null", out);
     fprintf(out, ",\"clock_status\":%u,\"meter_number\":", r->clock_status);
@@ -79,7 +69,7 @@ void show_json(FILE *out, const struct reading *r)
 
 void show_record_json(FILE *out, const struct record *r)
 {
-    char arrival[TIME_CHARS];
+    char arrival[INSTANT_CHARS];
 
     print_head(out, &r->reading);
     fputs(",\"name\":", out);
@@ -89,8 +79,8 @@ void show_record_json(FILE *out, const struct record *r)
         fputs("null", out);
     else
         print_string(out, r->reading.suspect);
-    format_time(r->arrival_ms / 1000, arrival);
-    fprintf(out, ",\"received_at\":\"%s.%03dZ\"", arrival, (int)(r->arrival_ms % 1000));
+    instant_print_ms(r->arrival_ms, arrival);
+    fprintf(out, ",\"received_at\":\"%s\"", arrival);
     print_values(out, &r->reading);
     fputs("}\n", out);
 }
@@ -164,14 +154,14 @@ static void add_meter(struct line *l, const struct reading *r)
 
 static void add_power(struct line *l, const struct reading *r)
 {
-    const struct quantity *in = &r->values[FIELD_PIN], *out = &r->values[FIELD_POUT];
+    struct quantity power;
     int64_t w;
 
-    if (!in->present && !out->present) {
+    if (!reading_power(r, &power)) {
         add(l, NULL, "%8s  ", "-");
         return;
     }
-    w = (in->present ? quantity_scaled(in, 0) : 0) - (out->present ? quantity_scaled(out, 0) : 0);
+    w = quantity_scaled(&power, 0);
     add(l, w > 0 ? IMPORT : w < 0 ? EXPORT : NULL, "%+8" PRId64 " W", w);
 }
 
@@ -209,10 +199,10 @@ static struct line begin(const struct show_look *look, char text[SHOW_LINE_CHARS
 void show_line(const struct record *r, const struct show_look *look, char text[SHOW_LINE_CHARS])
 {
     struct line l = begin(look, text);
-    char time[TIME_CHARS];
+    char time[INSTANT_CHARS];
 
-    format_time(record_time(r), time);
-    add(&l, NULL, "%sZ", look->terminal ? strchr(time, 'T') + 1 : time);
+    instant_print(record_time(r), time);
+    add(&l, NULL, "%s", look->terminal && *time != '\0' ? strchr(time, 'T') + 1 : time);
     add_meter(&l, &r->reading);
     add_power(&l, &r->reading);
     if (r->reading.suspect[0] != '\0') {

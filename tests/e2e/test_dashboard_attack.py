@@ -79,6 +79,18 @@ class Attack(Open, Case):
                 self.assertNotIn(str(self.world.path).encode(), answer if status_of(answer) != 200 else b"")
         self.alive()
 
+    def test_a_request_with_two_lengths_is_one(self):
+        """What follows it is never taken for another request: a proxy in front may see it otherwise."""
+        head = b"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        rest = b"GET /api/state HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for why, lengths in (("two lengths", b"Content-Length: 2\r\nContent-Length: 60\r\n"),
+                             ("the same twice", b"Content-Length: 2\r\nContent-Length: 2\r\n"),
+                             ("a length and chunks", b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+                             ("chunks and a length", b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n")):  # fmt: skip
+            with self.subTest(why):
+                answer = self.dash.raw(head + lengths + b"\r\n{}" + rest)
+                self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", answer), [b"400"], answer[:300])
+
     def test_methods_are_named(self):
         for path, method, allow in (("/", "POST", "GET, HEAD"), ("/api/check", "GET", "POST"), ("/api/events", "PUT", "GET")):
             status, headers, _ = self.dash.ask(method, path)

@@ -155,6 +155,8 @@ static void hosts(void **state)
         {"[::1]", true},
         {"evil.example", false},
         {"localhost.evil", false},
+        {"localhost:x.evil", false},
+        {"127.0.0.1:80evil", false},
         {"127.0.0.1.evil.example:80", false},
         {"", false},
         {NULL, false},
