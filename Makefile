@@ -1,13 +1,14 @@
 # Zählwerk. `make help` lists the targets.
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson
+PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl
 
 B    := build$(if $(SAN),/san)
 SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c firmware/core/*.c)
-CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC)))
+CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC))) $B/gen/assets.o
 BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
 UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
+PAGE := $(wildcard services/dashboard/page/*) build/page/uPlot.iife.min.js build/page/uPlot.min.css
 SQL  := $(sort $(wildcard common/store/migrations/*/*.sql))
 
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wstrict-prototypes \
@@ -27,6 +28,7 @@ help:
 	@echo 'make            build all programs into build/bin'
 	@echo 'make run        install what is needed, build, and run the whole system (README.md)'
 	@echo 'make test       install what is needed, build with sanitizers, run all tests'
+	@echo 'make test-browser  the dashboard in a real browser; pictures in build/screenshots'
 	@echo 'make test-firmware  of these those of the ESP8266 firmware'
 	@echo 'make test-chaos kill, stop and fill everything for CHAOS_SECONDS=300, with CHAOS_SEED=; then count'
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
@@ -44,6 +46,10 @@ test:
 	@deploy/native/packages.sh test
 	@tests/run.sh
 
+test-browser:
+	@deploy/native/packages.sh test
+	@tests/run.sh test_browser
+
 test-firmware:
 	@deploy/native/packages.sh test
 	@tests/run.sh firmware test_fw
@@ -55,7 +61,7 @@ test-chaos:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT)
+tests: $(UNIT) $B/test/fuzz_firmware $B/test/portal_host build/npm/browser/.lock
 
 bench:
 	@deploy/native/packages.sh test
@@ -66,17 +72,20 @@ lint:
 	@deploy/native/packages.sh lint
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	shellcheck $$(git ls-files '*.sh') .ci/run
+	shellcheck --shell=bash deploy/completion/zaehlwerk
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
 	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services firmware/core tests
-	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $(SRC:%=tidy/%)
-tidy/%: $B/gen/migrations.inc
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $B/gen/assets.inc $(SRC:%=tidy/%)
+tidy/%: $B/gen/migrations.inc $B/gen/assets.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/,doc/zaehlwerk man/man1 bash-completion/completions)
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 README.md README.de.md CHANGELOG.md LICENSE server.env.example $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk/
+	install -m 644 deploy/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 deploy/completion/zaehlwerk $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 
 clean:
 	rm -rf build
@@ -90,7 +99,6 @@ $B/bin/%: $B/services/%/main.o $B/core.a
 $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
-tests: $B/test/fuzz_firmware $B/test/portal_host
 $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -112,6 +120,28 @@ $B/gen/migrations.inc: $(SQL) Makefile
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$f; echo '},'; done > $@
 $B/common/store/migrate.o: $B/gen/migrations.inc
 
+# The dashboard's files become octets of the program, plain and compressed, and a table of them.
+$B/gen/assets.inc: $(PAGE) deploy/native/assets.sh Makefile
+	@deploy/native/assets.sh $B/gen $(PAGE)
+$B/gen/assets.o: $B/gen/assets.inc
+	$(CC) -c -o $@ $B/gen/assets.S
+$B/services/dashboard/assets.o: $B/gen/assets.inc
+
+# npm trusts whom the system trusts.
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
+
+# From npm, once for each lock file; afterwards no network is needed. `dashboard` goes into the page,
+# `browser` drives the browser tests.
+build/npm/dashboard/.lock: services/dashboard/package-lock.json
+build/npm/browser/.lock: tests/browser/package-lock.json
+build/npm/%/.lock:
+	@mkdir -p $(@D)
+	@cmp -s $< $@ || { cp $< $(<D)/package.json $(@D) && (cd $(@D) && npm ci --no-audit --no-fund --loglevel=error) && cp $< $@; }
+	@touch $@
+build/page/uPlot.%: build/npm/dashboard/.lock
+	@mkdir -p $(@D)
+	@cp $(<D)/node_modules/uplot/dist/$(@F) $@
+
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test test-firmware test-chaos check tests bench lint install clean
+.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install clean

@@ -1,13 +1,12 @@
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "listen.h"
 #include "log.h"
 #include "svc.h"
 
@@ -89,87 +88,44 @@ static int bound_port(struct MHD_Daemon *daemon)
     return info == NULL ? 0 : info->port;
 }
 
-static int complain(const char *listen, const char *wrong)
-{
-    char text[160];
-
-    snprintf(text, sizeof text, "%s: %s", listen, wrong);
-    return conf_wrong("HTTP_LISTEN", text, "a free address:port, or off");
-}
-
-/* "127.0.0.1:9101", "*:9101", "[::1]:9101" to a socket address; NULL and logged when it is none. */
-static struct addrinfo *read_address(const char *listen)
-{
-    char host[128];
-    const char *colon = strrchr(listen, ':');
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *address = NULL;
-    size_t len = colon == NULL ? 0 : (size_t)(colon - listen);
-    int rc;
-
-    if (colon == NULL || len >= sizeof host) {
-        complain(listen, "no port");
-        return NULL;
-    }
-    memcpy(host, listen, len);
-    host[len] = '\0';
-    if (host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        memmove(host, host + 1, len - 1);
-    }
-    rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &address);
-    if (rc != 0)
-        complain(listen, gai_strerror(rc));
-    return rc == 0 ? address : NULL;
-}
-
-static int listen_on(struct http *h, const char *listen, const struct addrinfo *address)
+static int listen_on(struct http *h, const char *listen, const struct listen_address *address)
 {
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO;
 
-    if (address->ai_family == AF_INET6)
+    if (address->at.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, h, MHD_OPTION_SOCK_ADDR,
-                                 address->ai_addr, MHD_OPTION_CONNECTION_TIMEOUT, 10U,
+                                 &address->at, MHD_OPTION_CONNECTION_TIMEOUT, 10U,
                                  MHD_OPTION_CONNECTION_LIMIT, 64U, MHD_OPTION_END);
     if (h->daemon == NULL)
-        return complain(listen, strerror(errno));
+        return listen_wrong("HTTP_LISTEN", listen, strerror(errno));
     log_info("http", LOG_S("listen", listen), LOG_I("port", bound_port(h->daemon)));
     return 0;
 }
 
 int http_check(const char *listen)
 {
-    struct addrinfo *address = strcmp(listen, "off") == 0 ? NULL : read_address(listen);
+    struct listen_address address;
 
-    if (address == NULL)
-        return strcmp(listen, "off") == 0 ? 0 : -EINVAL;
-    freeaddrinfo(address);
-    return 0;
+    return strcmp(listen, "off") == 0 ? 0 : listen_read("HTTP_LISTEN", listen, &address);
 }
 
 int http_open(struct svc *svc, const char *listen, struct http **out)
 {
-    struct addrinfo *address;
+    struct listen_address address;
     struct http *h;
-    int rc;
 
     if (strcmp(listen, "off") == 0)
         return 0;
-    address = read_address(listen);
-    if (address == NULL)
+    if (listen_read("HTTP_LISTEN", listen, &address) != 0)
         return -EINVAL;
     h = calloc(1, sizeof *h);
-    if (h == NULL) {
-        freeaddrinfo(address);
+    if (h == NULL)
         return -ENOMEM;
-    }
     h->svc = svc;
     h->started = (int64_t)time(NULL);
-    rc = listen_on(h, listen, address);
-    freeaddrinfo(address);
     *out = h;
-    return rc;
+    return listen_on(h, listen, &address);
 }
 
 void http_close(struct http *h)

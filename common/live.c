@@ -92,8 +92,8 @@ enum live_verdict live_judge(struct live *l, const struct record *r, int64_t now
         return LIVE_LATE;
     if (r->reading.suspect[0] != '\0')
         return LIVE_SUSPECT;
-    if (shown == NULL)
-        return LIVE;
+    if (shown == NULL) /* without memory nothing is known to be new */
+        return LIVE_STALE;
     if (shown->near && far)
         return LIVE_CLOCK;
     if (!is_newer(shown, r))
@@ -131,4 +131,28 @@ void live_topic(const char *pattern, const struct reading *r, char *topic, size_
         pattern += strcspn(pattern, "}") + 1;
     }
     topic[n] = '\0';
+}
+
+bool live_topic_tells(const char *pattern)
+{
+    return strstr(pattern, "{meter}") != NULL || strstr(pattern, "{name}") != NULL;
+}
+
+void live_filter(const char *pattern, char *filter, size_t size)
+{
+    size_t n = 0;
+
+    while (*pattern != '\0' && n + 1 < size) {
+        size_t level = strcspn(pattern, "/");
+
+        if (memchr(pattern, '{', level) != NULL)
+            filter[n++] = '+';
+        else
+            for (size_t i = 0; i < level && n + 1 < size; i++)
+                filter[n++] = pattern[i];
+        pattern += level;
+        if (*pattern == '/' && n + 1 < size)
+            filter[n++] = *pattern++;
+    }
+    filter[n] = '\0';
 }

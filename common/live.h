@@ -14,7 +14,7 @@ struct live;
 enum live_verdict {
     LIVE,
     LIVE_REDELIVERED, /* not its first delivery */
-    LIVE_LATE,        /* arrived more than 60 s ago */
+    LIVE_LATE,        /* arrived 60 s ago or earlier */
     LIVE_STALE,       /* not newer than the last shown of its meter */
     LIVE_SUSPECT,
     LIVE_CLOCK, /* the meter's time is far from its arrival: an old telegram, or a wrong clock */
@@ -42,5 +42,12 @@ size_t live_meters(const struct live *l);
  * +, # and / in it as _. Cut to size.
  */
 void live_topic(const char *pattern, const struct reading *r, char *topic, size_t size);
+
+/** True when the pattern tells meters apart: it holds {meter} or {name}. */
+bool live_topic_tells(const char *pattern);
+
+/** The filter of all topics that a pattern may become: + in place of levels with a placeholder. Cut
+ * to size. */
+void live_filter(const char *pattern, char *filter, size_t size);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "instant.h"
 
 enum {
     LINE_MAX_CHARS = 2048,
@@ -109,29 +110,17 @@ static void add_field(struct line *l, const struct log_field *f)
     }
 }
 
-static void format_now(char text[32])
-{
-    struct timespec now;
-    struct tm tm;
-    char seconds[24];
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
-}
-
 void log_write(enum log_level level, const struct log_field *fields)
 {
     struct line l = {.len = 0};
-    char now[32];
+    char now[INSTANT_CHARS];
     const struct log_field head[] = {LOG_S("time", now), LOG_S("level", level_names[level]),
                                      LOG_S("svc", logger.service)};
     ssize_t ignored;
 
     if (level < logger.level)
         return;
-    format_now(now);
+    instant_print_ms(clock_utc_ms(), now);
     if (logger.json)
         add(&l, "{");
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)

@@ -1,14 +1,12 @@
-#include "mqtt.h"
-
-#include <MQTTAsync.h>
+/* mqtt: the connection, and what comes over it. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
+#include "mqtt_client.h"
 
 enum {
     KEEP_ALIVE_SECONDS = 30,
@@ -18,24 +16,6 @@ enum {
     QUEUE_MAX = 10000,
     AHEAD_MAX_MS = 600000,    /* of a stated arrival */
     PACKET_MAX = 1024 * 1024, /* a larger message stays at the broker, which drops it */
-};
-
-struct mqtt {
-    MQTTAsync client;
-    const struct mqtt_conf *conf;
-    struct mqtt_handler handler;
-    const char *const *filters;
-    bool persistent;
-    bool v5;
-    bool held;
-    atomic_bool connected;
-    atomic_bool subscribed;
-    atomic_uint unsubscribed; /* answers to UNSUBSCRIBE */
-    uint32_t expiry_seconds;
-    atomic_bool trying; /* an attempt is under way */
-    atomic_bool busy;   /* an attempt is under way, or the connection stands */
-    int64_t next_ms;    /* when the next attempt may start */
-    int64_t backoff_ms;
 };
 
 static void tell(struct mqtt *m, bool connected, const char *reason)
@@ -134,6 +114,7 @@ static void subscribe_failed(struct mqtt *m, const char *why)
 {
     char text[120];
 
+    m->refused = true;
     snprintf(text, sizeof text, "the broker refuses the subscription: %s", why);
     tell(m, false, text);
 }
@@ -208,6 +189,8 @@ static void on_connected(void *arg, char *cause)
 
     (void)cause;
     m->trying = false;
+    m->refused = false;
+    m->pending = 0;
     m->connected = true;
     m->backoff_ms = BACKOFF_FIRST_MS;
     if (m->filters != NULL)
@@ -301,6 +284,7 @@ static void add_properties(const struct mqtt *m, MQTTProperties *properties)
 
 static int start(struct mqtt *m)
 {
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
     MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
     MQTTAsync_connectOptions options = m->v5 ? v5 : v3;
@@ -321,6 +305,13 @@ static int start(struct mqtt *m)
         options.MQTTVersion = MQTTVERSION_3_1_1;
         options.cleansession = !m->persistent;
         options.onFailure = on_connect_failure;
+    }
+    if (m->will_topic != NULL) {
+        will.topicName = m->will_topic;
+        will.message = m->will_payload;
+        will.qos = 1;
+        will.retained = 1;
+        options.will = &will;
     }
     if (m->conf->user[0] != '\0')
         options.username = m->conf->user;
@@ -369,9 +360,20 @@ void mqtt_expire(struct mqtt *m, uint32_t seconds)
     m->expiry_seconds = seconds;
 }
 
+void mqtt_will(struct mqtt *m, const char *topic, const char *payload)
+{
+    m->will_topic = topic;
+    m->will_payload = payload;
+}
+
 bool mqtt_subscribed(const struct mqtt *m)
 {
     return m->subscribed;
+}
+
+bool mqtt_refused(const struct mqtt *m)
+{
+    return m->connected && m->refused;
 }
 
 static void on_unsubscribe_success(void *arg, MQTTAsync_successData *data)
@@ -410,79 +412,6 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, int timeout_ms)
          waited += 10)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     return m->unsubscribed != before ? 0 : m->connected ? -ETIMEDOUT : -ENOTCONN;
-}
-
-static int send_message(struct mqtt *m,
-                        const char *topic,
-                        const MQTTAsync_message *message,
-                        MQTTAsync_responseOptions *response)
-{
-    if (!m->connected)
-        return -ENOTCONN;
-    switch (MQTTAsync_sendMessage(m->client, topic, message, response)) {
-    case MQTTASYNC_SUCCESS:
-        return 0;
-    case MQTTASYNC_DISCONNECTED:
-        return -ENOTCONN;
-    default:
-        return -EAGAIN;
-    }
-}
-
-int mqtt_publish(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
-{
-    MQTTAsync_message message = MQTTAsync_message_initializer;
-
-    message.payload = (void *)payload;
-    message.payloadlen = (int)len;
-    message.qos = qos;
-    message.retained = retain;
-    return send_message(m, topic, &message, NULL);
-}
-
-/* Codes below 128; paho 1.3.12 tells none of them apart, so not 16 either: no subscriber. */
-static void on_acknowledged(void *arg, MQTTAsync_successData5 *data)
-{
-    struct mqtt *m = arg;
-
-    (void)data;
-    m->handler.acknowledged(m->handler.arg, NULL);
-}
-
-static void on_not_acknowledged(void *arg, MQTTAsync_failureData5 *data)
-{
-    struct mqtt *m = arg;
-
-    m->handler.acknowledged(m->handler.arg, data->reasonCode != MQTTREASONCODE_SUCCESS
-                                                ? MQTTReasonCode_toString(data->reasonCode)
-                                            : data->message != NULL ? data->message
-                                                                    : "not delivered");
-}
-
-int mqtt_replay(
-    struct mqtt *m, const char *topic, const void *payload, size_t len, int64_t arrival_ms)
-{
-    MQTTAsync_message message = MQTTAsync_message_initializer;
-    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
-    char name[] = MQTT_ARRIVAL_PROPERTY, text[24];
-    MQTTProperty arrival = {.identifier = MQTTPROPERTY_CODE_USER_PROPERTY};
-    int rc;
-
-    snprintf(text, sizeof text, "%lld", (long long)arrival_ms);
-    arrival.value.data = (MQTTLenString){(int)strlen(name), name};
-    arrival.value.value = (MQTTLenString){(int)strlen(text), text};
-    message.payload = (void *)payload;
-    message.payloadlen = (int)len;
-    message.qos = 1;
-    response.context = m;
-    response.onSuccess5 = on_acknowledged;
-    response.onFailure5 = on_not_acknowledged;
-    if (MQTTProperties_add(&message.properties, &arrival) != 0)
-        return -ENOMEM;
-    rc = send_message(m, topic, &message, &response);
-    MQTTProperties_free(&message.properties);
-    return rc;
 }
 
 void mqtt_free(struct mqtt *m, int timeout_ms)

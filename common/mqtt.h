@@ -76,12 +76,39 @@ int mqtt_publish(
     struct mqtt *m, const char *topic, const void *payload, size_t len, int qos, bool retain)
     __attribute__((warn_unused_result));
 
+/**
+ * As mqtt_publish, for what is true only for a while: over MQTT 5 the broker forgets the message
+ * after so many seconds, a retained one as well as one that waits for a client that is away.
+ */
+int mqtt_publish_for(struct mqtt *m,
+                     const char *topic,
+                     const void *payload,
+                     size_t len,
+                     int qos,
+                     bool retain,
+                     uint32_t seconds) __attribute__((warn_unused_result));
+
+/**
+ * About how many messages of mqtt_publish paho has not sent (QoS 0) or not finished. Each one that
+ * waits makes the next mqtt_publish slower: paho walks its list.
+ */
+int mqtt_pending(const struct mqtt *m);
+
+/**
+ * Let the broker publish this, retained and with QoS 1, when a connection ends without a goodbye:
+ * one will a client. Before the first mqtt_step; both texts kept by reference.
+ */
+void mqtt_will(struct mqtt *m, const char *topic, const char *payload);
+
 /** Let the session of a persistent client end so many seconds after the connection (MQTT 5 only;
  * before the first mqtt_step). */
 void mqtt_expire(struct mqtt *m, uint32_t seconds);
 
 /** True while connected and, if there are filters, subscribed. */
 bool mqtt_subscribed(const struct mqtt *m);
+
+/** True while connected, with the subscription refused: publishing goes on. */
+bool mqtt_refused(const struct mqtt *m);
 
 /**
  * End subscriptions of the session, whether it has them or not, at most MQTT_FILTERS_MAX. Waits for

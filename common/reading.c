@@ -1,5 +1,6 @@
 #include "reading.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,15 @@ static const struct {
     [FIELD_I3] = {"I3", "A"},        [FIELD_PF] = {"PF", "1"},      [FIELD_RIN] = {"RIn", "varh"},
     [FIELD_ROUT] = {"ROut", "varh"}, [FIELD_QIN] = {"QIn", "var"},  [FIELD_QOUT] = {"QOut", "var"},
 };
+
+bool meter_id_read(const char *text, char id[METER_ID_CHARS + 1])
+{
+    if (strlen(text) != METER_ID_CHARS || strspn(text, "0123456789ABCDEFabcdef") != METER_ID_CHARS)
+        return false;
+    for (int i = 0; i <= METER_ID_CHARS; i++)
+        id[i] = (char)toupper((unsigned char)text[i]);
+    return true;
+}
 
 const char *field_name(enum field f)
 {
@@ -50,6 +60,25 @@ int64_t quantity_scaled(const struct quantity *q, int exponent)
         v += digit >= 5 ? 1 : digit <= -5 ? -1 : 0;
     }
     return v;
+}
+
+bool reading_power(const struct reading *r, struct quantity *net)
+{
+    const struct quantity *in = &r->values[FIELD_PIN], *out = &r->values[FIELD_POUT];
+    int8_t scaler = 0;
+
+    if (!in->present && !out->present)
+        return false;
+    if (in->present)
+        scaler = in->scaler;
+    if (out->present && out->scaler < scaler)
+        scaler = out->scaler;
+    scaler = (int8_t)(scaler > 0 ? 0 : scaler < -3 ? -3 : scaler);
+    *net = (struct quantity){.present = true, .scaler = scaler};
+    if (in->present)
+        net->mantissa = quantity_scaled(in, scaler);
+    return !out->present ||
+           !__builtin_sub_overflow(net->mantissa, quantity_scaled(out, scaler), &net->mantissa);
 }
 
 void quantity_format(const struct quantity *q, char text[QUANTITY_CHARS])

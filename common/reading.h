@@ -50,6 +50,12 @@ struct reading {
     struct quantity values[FIELD_COUNT];
 };
 
+/**
+ * Read a meter's id: 16 hex digits, in capitals afterwards. False when text is none, with id
+ * untouched.
+ */
+bool meter_id_read(const char *text, char id[METER_ID_CHARS + 1]);
+
 /** "WIn", "U1" ... and "Wh", "V", "1" ... */
 const char *field_name(enum field f);
 const char *field_unit(enum field f);
@@ -62,6 +68,12 @@ int field_from_name(const char *name, unsigned len);
  * milli-volts of 233.8 V are quantity_scaled(q, -3) = 233800. Saturates at the ends of int64_t.
  */
 int64_t quantity_scaled(const struct quantity *q, int exponent);
+
+/**
+ * Import less export, in W to the milliwatt at most; a meter of one direction sends one of them.
+ * False when it sends none, or no meter can mean it.
+ */
+bool reading_power(const struct reading *r, struct quantity *net);
 
 #define QUANTITY_CHARS 48
 

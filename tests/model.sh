@@ -5,8 +5,7 @@
 set -eu
 
 model=$(cd "$(dirname "$0")/.." && pwd)/proto/delivery.pml
-cc=${CC:-gcc}
-for tool in spin "$cc"; do
+for tool in spin gcc; do
     command -v "$tool" >/dev/null || { echo "not ok - model: $tool is missing (apt-get install spin gcc)"; exit 1; }
 done
 
@@ -31,7 +30,7 @@ search() { # safety|live optimisation switches...
     rm -f pan ./*.trail
     echo "spin $* -t -p -g delivery.pml" >play
     # shellcheck disable=SC2086
-    { spin "$@" -a delivery.pml && "$cc" $compile -w -o pan pan.c && ./pan $options -m20000 -w22; } >out 2>&1 || true
+    { spin "$@" -a delivery.pml && gcc $compile -w -o pan pan.c && ./pan $options -m20000 -w22; } >out 2>&1 || true
 }
 
 report() { # ok|'not ok' text

@@ -7,13 +7,9 @@
 
 #include "apdu.h"
 #include "buf.h"
-#include "mbus.h"
+#include "link_scan.h"
 
-/* One link layer a line: each is one file beside mbus.c. */
-static enum link_result (*const layers[])(const uint8_t *, size_t, struct link_frame *) = {
-    mbus_check,
-};
-enum { LAYERS = sizeof layers / sizeof layers[0], OCTETS_MAX = 4 * APDU_MAX };
+enum { OCTETS_MAX = 4 * APDU_MAX };
 
 struct assembler {
     struct buf stream;           /* octets not yet known to be a frame */
@@ -142,150 +138,67 @@ static void take_frame(struct assembler *a,
         finish(a, out);
 }
 
-/* True when all octets are what an idle line or a text tool leaves between frames. */
-static bool idle(const uint8_t *octets, size_t len)
-{
-    static const uint8_t idle_octets[] = {0x00, 0xFF, '\r', '\n', '\t', ' '};
-
-    for (size_t i = 0; i < len; i++)
-        if (memchr(idle_octets, octets[i], sizeof idle_octets) == NULL)
-            return false;
-    return true;
-}
-
 /* Octets that begin like a frame but are none: a part of the telegram under way, or of a new one.
  */
 static void take_damaged(struct assembler *a,
-                         const uint8_t *octets,
-                         size_t len,
-                         enum verdict v,
-                         const char *detail,
+                         const struct link_piece *piece,
                          struct arrival since,
                          const struct outlet *out)
 {
-    uint8_t ci = len > 6 ? octets[6] : 0x0F;
+    uint8_t ci = piece->len > 6 ? piece->octets[6] : 0x0F;
 
     if ((ci & 0x0F) == 0)
         give_up(a, out);
     if (a->octets.len == 0)
         begin(a, since);
-    spoil(a, v, detail);
-    append(a, octets, len, NULL);
+    spoil(a, piece->verdict, piece->detail);
+    append(a, piece->octets, piece->len, NULL);
     if ((ci & 0xF0) == 0x10 || a->octets.len > OCTETS_MAX)
         finish(a, out);
 }
 
-static size_t find_start(const uint8_t *octets, size_t len)
+/* What link_scan's visitor needs. */
+struct intake {
+    struct assembler *a;
+    const struct outlet *out;
+    struct arrival now;
+};
+
+static void take_piece(void *arg, const struct link_piece *piece)
 {
-    size_t at = 0;
+    const struct intake *in = arg;
+    struct assembler *a = in->a;
+    const struct telegram_octets noise = {.verdict = piece->verdict,
+                                          .detail = piece->detail,
+                                          .octets = piece->octets,
+                                          .octets_len = piece->len,
+                                          .noise = true};
 
-    while (at + 4 <= len && !(octets[at] == MBUS_START && octets[at + 3] == MBUS_START &&
-                              octets[at + 1] == octets[at + 2]))
-        at++;
-    return at + 4 <= len ? at : len;
-}
-
-static void take_noise(const uint8_t *octets, size_t len, const struct outlet *out)
-{
-    struct telegram_octets t = {
-        .verdict = VERDICT_NOT_A_FRAME, .detail = "", .octets = octets, .octets_len = len};
-
-    if (!idle(octets, len))
-        out->emit(out->arg, &t);
-}
-
-/* Why octets that begin like a frame are none; `span` of them stand before the next start or the
- * end. */
-static enum verdict diagnose(const uint8_t *octets, size_t span, const char **detail)
-{
-    size_t size = (size_t)octets[1] + 6; /* 68 L L 68 and CS 16 around L octets */
-    struct link_frame f;
-
-    if (size < MBUS_OVERHEAD)
-        size += 256;
-    if (mbus_check(octets, span, &f) == LINK_FOREIGN) {
-        *detail = "the C or CI field is not one of a meter's fragment";
-        return VERDICT_SEQUENCE;
+    switch (piece->kind) {
+    case PIECE_FRAME:
+        take_frame(a, piece->octets, &piece->frame, piece->at == 0 ? a->stream_since : in->now,
+                   in->out);
+        break;
+    case PIECE_WRECK:
+        take_damaged(a, piece, a->stream_since, in->out);
+        break;
+    case PIECE_NOISE:
+        in->out->emit(in->out->arg, &noise);
+        break;
+    case PIECE_IDLE:
+        break;
     }
-    if (span >= size && octets[size - 1] == MBUS_STOP) {
-        *detail = "the frame's sum does not hold";
-        return VERDICT_CHECKSUM;
-    }
-    if (span < size && octets[span - 1] != MBUS_STOP) {
-        *detail = "the frame breaks off";
-        return VERDICT_TRUNCATED;
-    }
-    *detail = span < size ? "the frame is shorter than its length field says"
-                          : "no stop octet where the frame's length field puts it";
-    return VERDICT_LOST_OCTETS;
-}
-
-/*
- * Octets of which it is now certain that no sound frame begins in them. Damaged frames are told by
- * what stands at their start; what stands before the first is noise.
- */
-static void take_wreck(struct assembler *a,
-                       const uint8_t *octets,
-                       size_t len,
-                       struct arrival since,
-                       const struct outlet *out)
-{
-    size_t at = find_start(octets, len);
-
-    take_noise(octets, at, out);
-    while (at < len) {
-        size_t span = 4 + find_start(octets + at + 4, len - at - 4);
-        const char *detail;
-        enum verdict v = diagnose(octets + at, span, &detail);
-
-        take_damaged(a, octets + at, span, v, detail, since, out);
-        at += span;
-    }
-}
-
-static enum link_result check_any(const uint8_t *octets, size_t len, struct link_frame *f)
-{
-    enum link_result best = LINK_NOTHING;
-
-    for (size_t i = 0; i < LAYERS; i++) {
-        enum link_result r = layers[i](octets, len, f);
-
-        if (r < best)
-            best = r;
-        if (r == LINK_FRAME)
-            break;
-    }
-    return best;
 }
 
 /* Take every sound frame out of the stream; keep only a tail that may still become one. */
 static void scan(struct assembler *a, bool ended, struct arrival now, const struct outlet *out)
 {
-    const uint8_t *p = a->stream.data;
-    size_t len = a->stream.len, done = 0, keep = len;
+    struct intake in = {a, out, now};
+    size_t done = link_scan(a->stream.data, a->stream.len, ended, take_piece, &in);
 
-    for (size_t at = 0; at < len;) {
-        struct link_frame f;
-        enum link_result r = check_any(p + at, len - at, &f);
-
-        if (r == LINK_FRAME) {
-            take_wreck(a, p + done, at - done, a->stream_since, out);
-            take_frame(a, p + at, &f, at == 0 ? a->stream_since : now, out);
-            at += f.size;
-            done = at;
-            keep = len;
-            continue;
-        }
-        if (r == LINK_INCOMPLETE && keep == len)
-            keep = at;
-        at++;
-    }
-    if (ended)
-        keep = len;
-    take_wreck(a, p + done, keep - done, a->stream_since, out);
-    if (keep > 0)
+    if (done > 0)
         a->stream_since = now;
-    buf_drop(&a->stream, keep);
+    buf_drop(&a->stream, done);
 }
 
 int assembler_feed(struct assembler *a,

@@ -2,6 +2,7 @@
 #ifndef ASSEMBLER_H
 #define ASSEMBLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct telegram_octets {
     size_t apdu_len;
     const uint8_t *octets; /* all octets that belong to it, link frames included */
     size_t octets_len;
+    bool noise; /* not a telegram's octets: no frame begins in them */
 };
 
 /** When octets came, by any clock, and a number that the caller knows them by. */

@@ -19,6 +19,8 @@ static enum verdict decode_plain(const struct apdu *apdu, struct reading *out, c
         break;
     case NOTIFICATION_UNKNOWN:
         return VERDICT_UNKNOWN_LAYOUT;
+    case NOTIFICATION_DSMR:
+        return VERDICT_OTHER_INTERFACE;
     case NOTIFICATION_NOISE:
         return VERDICT_NOT_A_FRAME;
     case NOTIFICATION_BROKEN:
@@ -59,6 +61,8 @@ static enum verdict decode_ciphered(struct gcm *gcm,
         return VERDICT_WRONG_KEY;
     }
     r = notification_read(plain, apdu->body_len, out, detail);
+    if (rc == 0 && r == NOTIFICATION_DSMR)
+        return VERDICT_OTHER_INTERFACE;
     if (rc == 0 && apdu->tag != NULL) /* the tag holds: key and octets are right */
         return r == NOTIFICATION_OK ? VERDICT_OK : VERDICT_UNKNOWN_LAYOUT;
     if (r == NOTIFICATION_NOISE)

@@ -26,7 +26,7 @@ static enum link_result check_length(const uint8_t *octets, size_t len, size_t b
     return sum(octets + HEAD, body) == octets[HEAD + body] ? LINK_FRAME : LINK_DAMAGED;
 }
 
-static bool control_fits(uint8_t c, uint8_t ci)
+bool mbus_control_fits(uint8_t c, uint8_t ci)
 {
     bool send = (c & 0xDF) == 0x53;    /* SND_UD, either frame count bit */
     bool respond = (c & 0xCF) == 0x08; /* RSP_UD, any access demand or data flow bit */
@@ -56,7 +56,7 @@ enum link_result mbus_check(const uint8_t *octets, size_t len, struct link_frame
     else if (small != LINK_FRAME)
         return small == LINK_DAMAGED || large == LINK_DAMAGED ? LINK_DAMAGED : LINK_BROKEN;
 
-    if (!control_fits(octets[HEAD], octets[HEAD + 2]))
+    if (!mbus_control_fits(octets[HEAD], octets[HEAD + 2]))
         return LINK_FOREIGN;
     *out = (struct link_frame){
         .data = octets + HEAD + BODY_HEAD,

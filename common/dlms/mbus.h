@@ -27,6 +27,9 @@
  */
 enum link_result mbus_check(const uint8_t *octets, size_t len, struct link_frame *out);
 
+/** True when these are the C and CI fields of a meter's fragment. */
+bool mbus_control_fits(uint8_t c, uint8_t ci);
+
 /**
  * Write one fragment (for meter-sim and tests): `data` of at most 506 octets.
  * Returns the frame's size, len + MBUS_OVERHEAD, or 0 when it does not fit room or the format.

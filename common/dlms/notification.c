@@ -246,7 +246,7 @@ notification_read(const uint8_t *octets, size_t len, struct reading *out, const 
 
         *detail = dsmr ? "a DSMR P1 telegram: this meter has another interface (T210-D-r)"
                        : "no data-notification header";
-        return dsmr ? NOTIFICATION_UNKNOWN : NOTIFICATION_NOISE;
+        return dsmr ? NOTIFICATION_DSMR : NOTIFICATION_NOISE;
     }
     rc = axdr_walk(&in, visit, &w);
     if (rc == -ENOTSUP) {

@@ -15,6 +15,7 @@ enum notification_result {
     NOTIFICATION_NOISE,   /* not even its header: a wrong key */
     NOTIFICATION_BROKEN,  /* a sound header, then octets that do not decode */
     NOTIFICATION_UNKNOWN, /* decodes completely, but holds nothing that is known */
+    NOTIFICATION_DSMR,    /* a DSMR P1 telegram: text of another interface */
 };
 
 /**

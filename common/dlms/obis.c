@@ -57,6 +57,84 @@ bool obis_unit_fits(enum field field, int64_t unit)
     return fields[field].unit == unit;
 }
 
+/* Groups C, D, E and what they stand for: electricity (A = 1) and abstract objects (A = 0). */
+struct named {
+    uint8_t cde[3];
+    const char *name;
+};
+
+static const struct named electricity[] = {
+    {{1, 8, 0}, "active energy import"},
+    {{1, 8, 1}, "active energy import, tariff 1"},
+    {{1, 8, 2}, "active energy import, tariff 2"},
+    {{2, 8, 0}, "active energy export"},
+    {{2, 8, 1}, "active energy export, tariff 1"},
+    {{2, 8, 2}, "active energy export, tariff 2"},
+    {{3, 8, 0}, "reactive energy import"},
+    {{4, 8, 0}, "reactive energy export"},
+    {{1, 7, 0}, "active power import"},
+    {{2, 7, 0}, "active power export"},
+    {{3, 7, 0}, "reactive power import"},
+    {{4, 7, 0}, "reactive power export"},
+    {{16, 7, 0}, "active power, signed"},
+    {{13, 7, 0}, "power factor"},
+    {{14, 7, 0}, "frequency"},
+    {{32, 7, 0}, "voltage L1"},
+    {{52, 7, 0}, "voltage L2"},
+    {{72, 7, 0}, "voltage L3"},
+    {{31, 7, 0}, "current L1"},
+    {{51, 7, 0}, "current L2"},
+    {{71, 7, 0}, "current L3"},
+    {{21, 7, 0}, "active power import L1"},
+    {{41, 7, 0}, "active power import L2"},
+    {{61, 7, 0}, "active power import L3"},
+    {{22, 7, 0}, "active power export L1"},
+    {{42, 7, 0}, "active power export L2"},
+    {{62, 7, 0}, "active power export L3"},
+    {{0, 2, 129}, "version of the list"},
+    {{0, 0, 5}, "number of the meter"},
+};
+
+static const struct named abstract[] = {
+    {{1, 0, 0}, "clock"},
+    {{96, 1, 0}, "number of the meter"},
+    {{96, 1, 1}, "device id"},
+    {{96, 1, 7}, "type of the meter"},
+    {{96, 14, 0}, "tariff"},
+    {{96, 13, 0}, "message"},
+    {{42, 0, 0}, "logical device name"},
+    {{25, 9, 0}, "push setup"},
+};
+
+static const char *find_name(const struct named *names, size_t count, const uint8_t *cde)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(names[i].cde, cde, sizeof names[i].cde) == 0)
+            return names[i].name;
+    return "";
+}
+
+const char *obis_name(const uint8_t code[OBIS_OCTETS])
+{
+    if (code[0] == 1)
+        return find_name(electricity, sizeof electricity / sizeof electricity[0], code + 2);
+    if (code[0] == 0)
+        return find_name(abstract, sizeof abstract / sizeof abstract[0], code + 2);
+    return "";
+}
+
+const char *obis_unit_name(int64_t unit)
+{
+    static const char *const names[] = {
+        [8] = "degrees", [27] = "W",           [28] = "VA",    [UNIT_VAR] = "var", [UNIT_WH] = "Wh",
+        [31] = "VAh",    [UNIT_VARH] = "varh", [UNIT_A] = "A", [UNIT_V] = "V",     [44] = "Hz",
+    };
+
+    return unit >= 0 && unit < (int64_t)(sizeof names / sizeof names[0]) && names[unit] != NULL
+               ? names[unit]
+               : "";
+}
+
 int8_t obis_default_scaler(const uint8_t *list_version, size_t len, enum field field)
 {
     for (size_t i = 0; i < sizeof conventions / sizeof conventions[0]; i++) {

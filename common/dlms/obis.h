@@ -23,6 +23,12 @@ enum obis_role obis_role(const uint8_t code[OBIS_OCTETS], enum field *field);
  * none. */
 bool obis_unit_fits(enum field field, int64_t unit);
 
+/** What a code stands for, in English, as far as it is known here; "" otherwise. */
+const char *obis_name(const uint8_t code[OBIS_OCTETS]);
+
+/** "Wh", "V" ... of a DLMS unit number; "" for none or one that is not known here. */
+const char *obis_unit_name(int64_t unit);
+
 /**
  * The power of ten of a value that came without a scaler: a convention of the list that begins with
  * this version string (Kamstrup_V0001: 10 Wh and 0.01 A; KFM_001: 0.1 V and mA), else 0.

@@ -31,6 +31,11 @@ static const struct {
     [VERDICT_POISON] = {"poison",
                         "every attempt to process it failed: it ends the program that tries"},
     [VERDICT_REFUSED] = {"refused", "the database refuses this row"},
+    [VERDICT_PARITY] = {"parity",
+                        "octets arrive as a wrong parity damages them: try 8E1 in place of 8N1 at "
+                        "the receiver, or the other way round"},
+    [VERDICT_OTHER_INTERFACE] = {"other-interface",
+                                 "a meter sent this, on an interface that is not read here"},
 };
 
 const char *verdict_name(enum verdict v)

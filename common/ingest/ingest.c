@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "clock.h"
+#include "live.h"
 #include "log.h"
 
 enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };

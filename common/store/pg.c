@@ -6,6 +6,48 @@
 
 #include "pg.h"
 
+/* The columns of a reading, in the order of the INSERTs; only a debounced row has the last. */
+enum column {
+    COL_TIME,
+    COL_RECEIVED_AT,
+    COL_WIN,
+    COL_WOUT,
+    COL_METER,
+    COL_COUNTER,
+    COL_PIN,
+    COL_POUT,
+    COL_U1,
+    COL_U2,
+    COL_U3,
+    COL_I1,
+    COL_I2,
+    COL_I3,
+    COL_PF,
+    COL_SUSPECT,
+    COL_WINDOW,
+    COLUMNS
+};
+
+const enum pg_type pg_reading_types[COLUMNS] = {
+    [COL_TIME] = PG_TIMESTAMPTZ,
+    [COL_RECEIVED_AT] = PG_TIMESTAMPTZ,
+    [COL_WIN] = PG_INT8,
+    [COL_WOUT] = PG_INT8,
+    [COL_METER] = PG_INT4,
+    [COL_COUNTER] = PG_INT4,
+    [COL_PIN] = PG_INT4,
+    [COL_POUT] = PG_INT4,
+    [COL_U1] = PG_INT4,
+    [COL_U2] = PG_INT4,
+    [COL_U3] = PG_INT4,
+    [COL_I1] = PG_INT4,
+    [COL_I2] = PG_INT4,
+    [COL_I3] = PG_INT4,
+    [COL_PF] = PG_INT2,
+    [COL_SUSPECT] = PG_INT2,
+    [COL_WINDOW] = PG_TIMESTAMPTZ,
+};
+
 #define COLUMN_NAMES                                                                               \
     "time, received_at, win, wout, meter, counter, pin, pout, u1, u2, u3, i1, i2, i3, pf, suspect"
 
@@ -59,24 +101,15 @@ static const char find_time[] =
     "WHERE c.meter = $1 AND c.counter = $2 AND c.time = t) ORDER BY t LIMIT 1 RETURNING time) "
     "SELECT time FROM found UNION ALL SELECT time FROM fresh";
 
-static const struct reject_dialect dialect = {
-    .time_ms = "(extract(epoch FROM time) * 1000)::bigint",
-    .resolved_ms = "(extract(epoch FROM resolved_at) * 1000)::bigint",
-    .instant_open = "to_timestamp(",
-    .instant_close = " / 1000.0)",
-    .hex_open = "encode(",
-    .hex_close = ", 'hex')",
-    .octets_open = "'\\x",
-    .octets_close = "'",
-};
-
 int pg_prepare_all(struct pg_store *s, char why[STORE_WHY_CHARS])
 {
-    int rc = pg_prepare(s, "readings", insert_readings, COL_WINDOW, why);
+    int rc = pg_prepare(s, "readings", insert_readings, pg_reading_types, PG_READING_COLUMNS, why);
 
     if (rc == 0)
-        rc = pg_prepare(s, "debounced", insert_debounced, PG_COLUMNS, why);
-    return rc == 0 ? pg_prepare(s, "find_time", find_time, 0, why) : rc;
+        rc = pg_prepare(s, "debounced", insert_debounced, pg_reading_types, COLUMNS, why);
+    if (rc == 0)
+        rc = pg_prepare(s, "find_time", find_time, NULL, 0, why);
+    return rc == 0 ? pg_prepare_quarters(s, why) : rc;
 }
 
 /* Writing */
@@ -159,6 +192,18 @@ static int find_times(struct pg_store *s,
     return rc;
 }
 
+/* A reading that may be new and counts for its quarter is noted. */
+static int note_quarter(struct pg_store *s,
+                        const struct record *r,
+                        const struct store_columns *c,
+                        int32_t meter,
+                        int64_t time)
+{
+    if (r->type != RECORD_READING || c->suspect != 0 || c->win == STORE_NULL)
+        return 0;
+    return quarters_add(&s->quarters, meter, time, c->win, c->wout);
+}
+
 static int add_row(struct pg_store *s, const struct record *r, int64_t time, char *why)
 {
     struct store_columns c;
@@ -170,8 +215,10 @@ static int add_row(struct pg_store *s, const struct record *r, int64_t time, cha
         return rc;
     }
     rc = meter_id(s, &r->reading, &meter, why);
+    if (rc == 0)
+        rc = note_quarter(s, r, &c, meter, time);
     if (rc == 0) {
-        const int64_t values[PG_COLUMNS] = {
+        const int64_t values[COLUMNS] = {
             [COL_TIME] = pg_timestamp(time * 1000),
             [COL_RECEIVED_AT] = pg_timestamp(r->arrival_ms),
             [COL_WIN] = c.win,
@@ -204,28 +251,25 @@ static int write_type(struct pg_store *s,
                       size_t *changed,
                       char *why)
 {
-    int columns = type == RECORD_DEBOUNCED ? PG_COLUMNS : COL_WINDOW;
-    const char *values[PG_COLUMNS];
-    int lengths[PG_COLUMNS], formats[PG_COLUMNS];
+    const bool readings = type == RECORD_READING;
     size_t count = 0;
     int rc = 0;
 
+    s->quarters.count = readings ? 0 : s->quarters.count;
     for (size_t i = 0; i < n; i++)
         count += rows[i]->type == type && s->times[i] != STORE_NULL;
     if (count == 0)
         return 0;
-    rc = pg_arrays_begin(&s->arrays, count);
+    rc = pg_arrays_begin(&s->arrays, pg_reading_types, readings ? PG_READING_COLUMNS : COLUMNS,
+                         count);
     for (size_t i = 0; i < n && rc == 0; i++)
         if (rows[i]->type == type && s->times[i] != STORE_NULL)
             rc = add_row(s, rows[i], s->times[i], why);
-    if (rc != 0)
-        return rc;
-    pg_arrays_bind(&s->arrays, columns, values, lengths, formats);
-    return pg_take(s,
-                   PQexecPrepared(s->connection,
-                                  type == RECORD_DEBOUNCED ? "debounced" : "readings", columns,
-                                  values, lengths, formats, 0),
-                   changed, why);
+    if (rc == 0)
+        rc = pg_execute(s, readings ? "readings" : "debounced", changed, why);
+    if (rc == 0 && readings && *changed < count) /* some were there: ask which values stand */
+        rc = pg_quarters_stored(s, why);
+    return rc;
 }
 
 static int
@@ -311,7 +355,7 @@ static int pg_write(struct store *base,
     }
     rc = find_meters(s, rows, n, why);
     if (rc == 0)
-        rc = pg_run(&s->base, "BEGIN", why);
+        rc = pg_run(&s->base, "BEGIN ISOLATION LEVEL READ COMMITTED", why);
     if (rc == 0)
         rc = find_times(s, rows, n, why);
     if (rc == 0)
@@ -320,6 +364,8 @@ static int pg_write(struct store *base,
         rc = write_type(s, RECORD_DEBOUNCED, rows, n, &counts->debounced, why);
     if (rc == 0)
         rc = write_rejects(s, rows, n, counts, why);
+    if (rc == 0)
+        rc = pg_write_quarters(s, why);
     if (rc == 0) /* deferred constraints speak here */
         rc = pg_take(s, PQexec(s->connection, "COMMIT"), &(size_t){0}, why);
     if (rc != 0 && PQtransactionStatus(s->connection) == PQTRANS_INERROR)
@@ -329,49 +375,6 @@ static int pg_write(struct store *base,
         rc = -EAGAIN;
     }
     return rc;
-}
-
-/* Rejects, looked through */
-
-static int pg_rejects(struct store *base,
-                      const struct reject_query *q,
-                      reject_visit *visit,
-                      void *arg,
-                      char why[STORE_WHY_CHARS])
-{
-    struct pg_store *s = (struct pg_store *)base;
-    struct buf scratch = {0};
-    char sql[REJECT_SQL_CHARS];
-    PGresult *result;
-    int rc = reject_select(q, &dialect, sql);
-
-    if (rc != 0)
-        return rc;
-    result = PQexec(s->connection, sql);
-    for (int row = 0; row < PQntuples(result) && rc == 0; row++) {
-        const char *columns[REJECT_COLUMNS] = {NULL};
-
-        for (int c = 0; c < PQnfields(result); c++)
-            columns[c] = PQgetisnull(result, row, c) ? NULL : PQgetvalue(result, row, c);
-        rc = reject_row_read(columns, q, &scratch, visit, arg);
-    }
-    buf_free(&scratch);
-    if (rc != 0)
-        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
-    if (rc == 0)
-        rc = pg_take(s, result, &(size_t){0}, why);
-    else
-        PQclear(result);
-    return rc == 0 ? 0 : -EAGAIN;
-}
-
-static int
-pg_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS])
-{
-    char sql[REJECT_SQL_CHARS];
-
-    reject_delete(last, &dialect, sql);
-    return pg_run(base, sql, why);
 }
 
 static bool pg_alive(struct store *base)
@@ -389,6 +392,7 @@ static void pg_close(struct store *base)
 
     pg_disconnect(s);
     pg_arrays_free(&s->arrays);
+    quarters_free(&s->quarters);
     free(s->times);
     free(s);
 }
@@ -401,8 +405,11 @@ struct store *pg_store_new(const struct store_conf *conf)
         .connect = pg_connect,
         .write = pg_write,
         .look = pg_look,
-        .rejects = pg_rejects,
-        .drop_rejects = pg_drop_rejects,
+        .rejects = &pg_reject_dialect,
+        .rows = &pg_rows_dialect,
+        .select = pg_select,
+        .run = pg_run,
+        .drop_rows = pg_drop_rows,
         .alive = pg_alive,
         .close = pg_close,
     };
@@ -410,6 +417,6 @@ struct store *pg_store_new(const struct store_conf *conf)
 
     if (s == NULL)
         return NULL;
-    s->base = (struct store){&ops, conf};
+    s->base = (struct store){&ops, conf, ROWS_TIMEOUT_MS};
     return &s->base;
 }

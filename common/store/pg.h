@@ -6,6 +6,7 @@
 
 #include "names.h"
 #include "pg_arrays.h"
+#include "quarters.h"
 #include "store.h"
 
 struct pg_store {
@@ -13,7 +14,8 @@ struct pg_store {
     PGconn *connection;
     struct names *meters; /* of int32_t: their small keys */
     struct pg_arrays arrays;
-    int64_t *times; /* of the rows of a write, STORE_NULL: not to be written */
+    struct quarters quarters; /* of the write under way */
+    int64_t *times;           /* of the rows of a write, STORE_NULL: not to be written */
     size_t times_room;
 };
 
@@ -33,13 +35,57 @@ int pg_take(struct pg_store *s, PGresult *result, size_t *rows, char why[STORE_W
 /** A statement that no row is to blame for: 0 or -EAGAIN. */
 int pg_run(struct store *base, const char *sql, char why[STORE_WHY_CHARS]);
 
-/** Prepare text, with %1$s as the table's name; the first `types` parameters are columns' arrays.
+/** Prepare text, with %1$s as the table's name; the first n parameters are arrays of these types.
  */
-int pg_prepare(struct pg_store *s, const char *name, const char *text, int types, char *why);
+int pg_prepare(struct pg_store *s,
+               const char *name,
+               const char *text,
+               const enum pg_type *types,
+               int n,
+               char why[STORE_WHY_CHARS]);
 
-/* pg.c: what is written and read. */
+/** Execute a prepared statement with s->arrays as its parameters. */
+PGresult *pg_ask(struct pg_store *s, const char *name);
+
+/** The same, and add to *changed how many rows it changed. */
+int pg_execute(struct pg_store *s, const char *name, size_t *changed, char why[STORE_WHY_CHARS]);
+
+/* pg.c: what is written. */
+
+/** The columns of a reading, in the order of its INSERT: time is 1, meter 5, counter 6. */
+#define PG_READING_COLUMNS 16
+extern const enum pg_type pg_reading_types[];
 
 /** Prepare all its statements, after each connecting. */
 int pg_prepare_all(struct pg_store *s, char why[STORE_WHY_CHARS]);
+
+/* pg_quarters.c: quarters, beside what is written. */
+
+int pg_prepare_quarters(struct pg_store *s, char why[STORE_WHY_CHARS]);
+
+/**
+ * Not all readings in s->arrays were new: make s->quarters of what stands in the table under their
+ * keys (a reading that came twice may have been doubtful the first time).
+ */
+int pg_quarters_stored(struct pg_store *s, char why[STORE_WHY_CHARS]);
+
+/** Merge s->quarters into the table, the last thing in a transaction. */
+int pg_write_quarters(struct pg_store *s, char why[STORE_WHY_CHARS]);
+
+/* pg_read.c: what is looked through, and dropped. */
+
+extern const struct reject_dialect pg_reject_dialect;
+extern const struct rows_dialect pg_rows_dialect;
+
+int pg_select(struct store *base,
+              const char *sql,
+              int patience_ms,
+              store_visit *visit,
+              void *arg,
+              char why[STORE_WHY_CHARS]);
+int pg_drop_rows(struct store *base,
+                 const struct rows_old *old,
+                 size_t *dropped,
+                 char why[STORE_WHY_CHARS]);
 
 #endif

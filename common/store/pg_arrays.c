@@ -5,45 +5,33 @@
 
 #include "store.h"
 
-enum { INT2 = 21, INT4 = 23, INT8 = 20, TIMESTAMPTZ = 1184 }; /* pg_type.dat */
-enum { INT2S = 1005, INT4S = 1007, INT8S = 1016, TIMESTAMPTZS = 1185 };
 #define EPOCH_2000_US INT64_C(946684800000000)
 
+/* As in pg_type.dat. */
 static const struct {
     unsigned element, array, size;
-} types[PG_COLUMNS] = {
-    [COL_TIME] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-    [COL_RECEIVED_AT] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
-    [COL_WIN] = {INT8, INT8S, 8},
-    [COL_WOUT] = {INT8, INT8S, 8},
-    [COL_METER] = {INT4, INT4S, 4},
-    [COL_COUNTER] = {INT4, INT4S, 4},
-    [COL_PIN] = {INT4, INT4S, 4},
-    [COL_POUT] = {INT4, INT4S, 4},
-    [COL_U1] = {INT4, INT4S, 4},
-    [COL_U2] = {INT4, INT4S, 4},
-    [COL_U3] = {INT4, INT4S, 4},
-    [COL_I1] = {INT4, INT4S, 4},
-    [COL_I2] = {INT4, INT4S, 4},
-    [COL_I3] = {INT4, INT4S, 4},
-    [COL_PF] = {INT2, INT2S, 2},
-    [COL_SUSPECT] = {INT2, INT2S, 2},
-    [COL_WINDOW] = {TIMESTAMPTZ, TIMESTAMPTZS, 8},
+} type_of[] = {
+    [PG_INT2] = {21, 1005, 2},
+    [PG_INT4] = {23, 1007, 4},
+    [PG_INT8] = {20, 1016, 8},
+    [PG_TIMESTAMPTZ] = {1184, 1185, 8},
 };
 
-unsigned pg_arrays_type(enum pg_column column)
+unsigned pg_arrays_type(enum pg_type type)
 {
-    return types[column].array;
+    return type_of[type].array;
 }
 
 /* Dimensions, has-null flag, element type, length, lower bound. */
-int pg_arrays_begin(struct pg_arrays *a, size_t n)
+int pg_arrays_begin(struct pg_arrays *a, const enum pg_type *types, int count, size_t n)
 {
     int rc = 0;
 
-    for (int c = 0; c < PG_COLUMNS && rc == 0; c++) {
-        const uint32_t head[] = {htonl(1), htonl(1), htonl(types[c].element), htonl((uint32_t)n),
-                                 htonl(1)};
+    a->types = types;
+    a->count = count;
+    for (int c = 0; c < count && rc == 0; c++) {
+        const uint32_t head[] = {htonl(1), htonl(1), htonl(type_of[types[c]].element),
+                                 htonl((uint32_t)n), htonl(1)};
 
         a->columns[c].len = 0;
         rc = buf_add(&a->columns[c], head, sizeof head);
@@ -63,22 +51,21 @@ static int add_value(struct buf *b, size_t size, int64_t value)
     return rc;
 }
 
-int pg_arrays_add(struct pg_arrays *a, const int64_t values[PG_COLUMNS])
+int pg_arrays_add(struct pg_arrays *a, const int64_t *values)
 {
     int rc = 0;
 
-    for (int c = 0; c < PG_COLUMNS && rc == 0; c++)
-        rc = add_value(&a->columns[c], types[c].size, values[c]);
+    for (int c = 0; c < a->count && rc == 0; c++)
+        rc = add_value(&a->columns[c], type_of[a->types[c]].size, values[c]);
     return rc;
 }
 
 void pg_arrays_bind(const struct pg_arrays *a,
-                    int columns,
-                    const char *values[PG_COLUMNS],
-                    int lengths[PG_COLUMNS],
-                    int formats[PG_COLUMNS])
+                    const char *values[PG_COLUMNS_MAX],
+                    int lengths[PG_COLUMNS_MAX],
+                    int formats[PG_COLUMNS_MAX])
 {
-    for (int c = 0; c < columns; c++) {
+    for (int c = 0; c < a->count; c++) {
         values[c] = (const char *)a->columns[c].data;
         lengths[c] = (int)a->columns[c].len;
         formats[c] = 1;
@@ -87,7 +74,7 @@ void pg_arrays_bind(const struct pg_arrays *a,
 
 void pg_arrays_free(struct pg_arrays *a)
 {
-    for (int c = 0; c < PG_COLUMNS; c++)
+    for (int c = 0; c < PG_COLUMNS_MAX; c++)
         buf_free(&a->columns[c]);
 }
 

@@ -7,49 +7,33 @@
 
 #include "buf.h"
 
-/** The columns of a reading, in the order of the INSERTs; only a debounced row has the last. */
-enum pg_column {
-    COL_TIME,
-    COL_RECEIVED_AT,
-    COL_WIN,
-    COL_WOUT,
-    COL_METER,
-    COL_COUNTER,
-    COL_PIN,
-    COL_POUT,
-    COL_U1,
-    COL_U2,
-    COL_U3,
-    COL_I1,
-    COL_I2,
-    COL_I3,
-    COL_PF,
-    COL_SUSPECT,
-    COL_WINDOW,
-    PG_COLUMNS
-};
+/** The types of columns. */
+enum pg_type { PG_INT2, PG_INT4, PG_INT8, PG_TIMESTAMPTZ };
+
+#define PG_COLUMNS_MAX 17
 
 /** All-zero is empty. */
 struct pg_arrays {
-    struct buf columns[PG_COLUMNS];
+    struct buf columns[PG_COLUMNS_MAX];
+    const enum pg_type *types;
+    int count; /* of columns */
 };
 
 /** Type of a column's array, as in pg_type.dat. */
-unsigned pg_arrays_type(enum pg_column column);
+unsigned pg_arrays_type(enum pg_type type);
 
-/** Begin anew, for n rows. Returns 0 or -ENOMEM. */
-int pg_arrays_begin(struct pg_arrays *a, size_t n) __attribute__((warn_unused_result));
-
-/** Add one row; STORE_NULL is NULL. Returns 0 or -ENOMEM. */
-int pg_arrays_add(struct pg_arrays *a, const int64_t values[PG_COLUMNS])
+/** Begin anew, for n rows of `count` columns; types must live on. Returns 0 or -ENOMEM. */
+int pg_arrays_begin(struct pg_arrays *a, const enum pg_type *types, int count, size_t n)
     __attribute__((warn_unused_result));
 
-/** The first `columns` arrays as parameters of libpq; they point into a. */
+/** Add one row; STORE_NULL is NULL. Returns 0 or -ENOMEM. */
+int pg_arrays_add(struct pg_arrays *a, const int64_t *values) __attribute__((warn_unused_result));
+
+/** The arrays as parameters of libpq; they point into a. */
 void pg_arrays_bind(const struct pg_arrays *a,
-                    int columns,
-                    const char *values[PG_COLUMNS],
-                    int lengths[PG_COLUMNS],
-                    int formats[PG_COLUMNS]);
+                    const char *values[PG_COLUMNS_MAX],
+                    int lengths[PG_COLUMNS_MAX],
+                    int formats[PG_COLUMNS_MAX]);
 
 void pg_arrays_free(struct pg_arrays *a);
 

@@ -7,6 +7,10 @@
 #include "mysql.h"
 #include "pg.h"
 
+/* application_name: writers of an older version are found by it when tables change (004). */
+#define WRITER "zaehlwerk db-writer"
+#define LOOKER "zaehlwerk"
+
 void pg_disconnect(struct pg_store *s)
 {
     PQfinish(s->connection);
@@ -54,7 +58,7 @@ int pg_run(struct store *base, const char *sql, char why[STORE_WHY_CHARS])
     return pg_take(s, PQexec(s->connection, sql), &ignored, why) == 0 ? 0 : -EAGAIN;
 }
 
-static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
+static int open_connection(struct pg_store *s, const char *as, char why[STORE_WHY_CHARS])
 {
     const struct store_conf *c = s->base.conf;
     char port[8];
@@ -69,7 +73,7 @@ static int open_connection(struct pg_store *s, char why[STORE_WHY_CHARS])
                            "user",
                            "password",
                            NULL};
-    const char *values[] = {"zaehlwerk db-writer",
+    const char *values[] = {as,
                             "5",
                             "15000",
                             "UTF8",
@@ -155,19 +159,38 @@ static int check_table(struct pg_store *s, char why[STORE_WHY_CHARS])
     return rc == 0 && missing ? store_wrong_table(s->base.conf) : rc;
 }
 
-int pg_prepare(struct pg_store *s, const char *name, const char *text, int types, char *why)
+int pg_prepare(struct pg_store *s,
+               const char *name,
+               const char *text,
+               const enum pg_type *types,
+               int n,
+               char why[STORE_WHY_CHARS])
 {
-    Oid oids[PG_COLUMNS];
-    char sql[2048];
+    Oid oids[PG_COLUMNS_MAX];
+    char sql[4096];
     size_t ignored = 0;
 
-    for (int i = 0; i < types; i++)
-        oids[i] = pg_arrays_type((enum pg_column)i);
+    for (int i = 0; i < n; i++)
+        oids[i] = pg_arrays_type(types[i]);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(sql, sizeof sql, text, s->base.conf->table); /* one of the constants above */
+    snprintf(sql, sizeof sql, text, s->base.conf->table); /* one of the constants in pg*.c */
 #pragma GCC diagnostic pop
-    return pg_take(s, PQprepare(s->connection, name, sql, types, oids), &ignored, why);
+    return pg_take(s, PQprepare(s->connection, name, sql, n, oids), &ignored, why);
+}
+
+PGresult *pg_ask(struct pg_store *s, const char *name)
+{
+    const char *values[PG_COLUMNS_MAX];
+    int lengths[PG_COLUMNS_MAX], formats[PG_COLUMNS_MAX];
+
+    pg_arrays_bind(&s->arrays, values, lengths, formats);
+    return PQexecPrepared(s->connection, name, s->arrays.count, values, lengths, formats, 0);
+}
+
+int pg_execute(struct pg_store *s, const char *name, size_t *changed, char why[STORE_WHY_CHARS])
+{
+    return pg_take(s, pg_ask(s, name), changed, why);
 }
 
 /* Tables of this program's version are there. */
@@ -197,7 +220,7 @@ int pg_probe(struct store *base, char why[STORE_WHY_CHARS])
     int rc;
 
     pg_disconnect(s);
-    rc = open_connection(s, why);
+    rc = open_connection(s, LOOKER, why);
     pg_disconnect(s);
     return rc;
 }
@@ -211,7 +234,7 @@ int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
     s->meters = names_new(sizeof(int32_t), NULL);
     if (s->meters == NULL)
         return -EAGAIN;
-    rc = open_connection(s, why);
+    rc = open_connection(s, WRITER, why);
     if (s->connection != NULL)
         PQsetNoticeProcessor(s->connection, ignore_notice, NULL);
     if (rc == 0)
@@ -239,10 +262,11 @@ int pg_look(struct store *base, char why[STORE_WHY_CHARS])
     int rc;
 
     pg_disconnect(s);
-    rc = open_connection(s, why);
+    rc = open_connection(s, LOOKER, why);
     snprintf(sql, sizeof sql,
-             "SET search_path = %s, public; SET default_transaction_read_only = on",
-             base->conf->schema);
+             "SET search_path = %s, public; SET default_transaction_read_only = on; SET "
+             "statement_timeout = %d",
+             base->conf->schema, base->look_ms);
     if (rc == 0)
         rc = pg_run(base, sql, why);
     if (rc == 0)

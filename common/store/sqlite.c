@@ -1,33 +1,10 @@
 /* The embedded store: one SQLite file, WAL, every commit synced. */
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "store.h"
-
-enum statement {
-    FIND_METER,
-    ADD_METER,
-    FIND_CLOCKLESS,
-    FREE_CLOCKLESS,
-    ADD_CLOCKLESS,
-    ADD_READING,
-    ADD_DEBOUNCED,
-    ADD_REJECT,
-    RESOLVE_REJECT,
-    STATEMENTS
-};
-
-struct sqlite_store {
-    struct store base;
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    struct stat file; /* at connecting */
-};
+#include "sqlite.h"
 
 /* %s: the table's name. */
 static const char *const statement_texts[STATEMENTS] = {
@@ -59,99 +36,21 @@ static const char *const statement_texts[STATEMENTS] = {
                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (digest) DO NOTHING",
     [RESOLVE_REJECT] = "UPDATE rejects SET resolved_at = unixepoch() WHERE digest = ?1 "
                        "AND resolved_at IS NULL",
+    [FIND_QUARTER] = "SELECT first_s, first_win, first_wout, last_s, last_win, last_wout FROM "
+                     "quarters WHERE meter = ?1 AND start = ?2",
+    [FIND_BESIDE] = "SELECT (SELECT max(start) FROM quarters WHERE meter = ?1 AND start < ?2), "
+                    "(SELECT min(start) FROM quarters WHERE meter = ?1 AND start > ?2)",
+    [ADD_QUARTER] = "INSERT INTO quarters (meter, start, first_s, first_win, first_wout, last_s, "
+                    "last_win, last_wout) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT "
+                    "(meter, start) DO NOTHING",
+    [SET_FIRST] = "UPDATE quarters SET first_s = ?3, first_win = ?4, first_wout = ?5 WHERE meter = "
+                  "?1 AND start = ?2",
+    [SET_LAST] = "UPDATE quarters SET last_s = ?3, last_win = ?4, last_wout = ?5 WHERE meter = ?1 "
+                 "AND start = ?2",
 };
-
-static const struct reject_dialect dialect = {
-    .time_ms = "CAST(round(time * 1000) AS INTEGER)",
-    .resolved_ms = "resolved_at * 1000",
-    .instant_open = "",
-    .instant_close = " / 1000.0",
-    .hex_open = "hex(",
-    .hex_close = ")",
-    .octets_open = "x'",
-    .octets_close = "'",
-};
-
-static const char *path_of(const struct store_conf *conf)
+int sqlite_prepare_all(struct sqlite_store *s, char why[STORE_WHY_CHARS])
 {
-    return *conf->url != '\0' ? conf->url + strlen("sqlite:") : STORE_SQLITE_DEFAULT;
-}
-
-/* Data that the file will never take is -EINVAL; all else may be cured: -EAGAIN. */
-static int fail(struct sqlite_store *s, char why[STORE_WHY_CHARS])
-{
-    int code = sqlite3_errcode(s->db);
-
-    snprintf(why, STORE_WHY_CHARS, "%s", sqlite3_errmsg(s->db));
-    return code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH || code == SQLITE_TOOBIG ? -EINVAL
-                                                                                         : -EAGAIN;
-}
-
-/* A statement that no row is to blame for. */
-static int run(struct store *base, const char *sql, char why[STORE_WHY_CHARS])
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-
-    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return 0;
-    (void)fail(s, why);
-    return -EAGAIN;
-}
-
-static void disconnect(struct sqlite_store *s)
-{
-    for (int i = 0; i < STATEMENTS; i++) {
-        sqlite3_finalize(s->statements[i]);
-        s->statements[i] = NULL;
-    }
-    sqlite3_close(s->db);
-    s->db = NULL;
-}
-
-static int read_version(struct sqlite_store *s, int *version, char why[STORE_WHY_CHARS])
-{
-    sqlite3_stmt *q = NULL;
-    int rc = 0;
-
-    if (sqlite3_prepare_v2(s->db, "SELECT coalesce(max(version), 0) FROM zaehlwerk_schema", -1, &q,
-                           NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW)
-        *version = sqlite3_column_int(q, 0);
-    else
-        rc = fail(s, why);
-    sqlite3_finalize(q);
-    return rc;
-}
-
-static int migrate(struct sqlite_store *s, char why[STORE_WHY_CHARS])
-{
-    int version = 0;
-    int rc =
-        run(&s->base,
-            "CREATE TABLE IF NOT EXISTS zaehlwerk_schema (version INTEGER PRIMARY KEY, applied "
-            "INTEGER NOT NULL DEFAULT (strftime('%s', 'now')))",
-            why);
-
-    if (rc == 0)
-        rc = read_version(s, &version, why);
-    return rc == 0 ? store_migrate(&s->base, version, run, why) : rc;
-}
-
-/* The tables were made under another name than SMARTMETER_DB_TABLE says now. */
-static int check_table(struct sqlite_store *s)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "%s_compact", s->base.conf->table);
-    return sqlite3_table_column_metadata(s->db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
-                   SQLITE_OK
-               ? 0
-               : store_wrong_table(s->base.conf);
-}
-
-static int prepare(struct sqlite_store *s, char why[STORE_WHY_CHARS])
-{
-    char text[1024];
+    char text[4096];
 
     for (int i = 0; i < STATEMENTS; i++) {
         size_t head = strcspn(statement_texts[i], "%");
@@ -162,80 +61,9 @@ static int prepare(struct sqlite_store *s, char why[STORE_WHY_CHARS])
                  *tail == '\0' ? "" : tail + strlen("%s"));
         if (sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
                                NULL) != SQLITE_OK)
-            return fail(s, why);
+            return sqlite_fail(s, why);
     }
     return 0;
-}
-
-/* The file, or else the folder it would be made in. */
-static int sqlite_probe(struct store *base, char why[STORE_WHY_CHARS])
-{
-    const char *path = path_of(base->conf);
-    const char *slash = strrchr(path, '/');
-    char folder[4096];
-
-    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-             slash == NULL ? "." : path);
-    if (access(path, F_OK) == 0 ? access(path, R_OK | W_OK) == 0 : access(folder, W_OK) == 0)
-        return 0;
-    snprintf(why, STORE_WHY_CHARS, "%.100s: %s", path, strerror(errno));
-    return -EAGAIN;
-}
-
-static int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    const char *path = path_of(base->conf);
-    int rc;
-
-    disconnect(s);
-    if (sqlite3_open(path, &s->db) != SQLITE_OK) {
-        snprintf(why, STORE_WHY_CHARS, "%s: %s", path, sqlite3_errmsg(s->db));
-        disconnect(s);
-        return -EAGAIN;
-    }
-    sqlite3_busy_timeout(s->db, 5000);
-    rc =
-        run(&s->base, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
-    if (rc == 0)
-        rc = migrate(s, why);
-    if (rc == 0)
-        rc = check_table(s);
-    if (rc == 0)
-        rc = run(&s->base, "COMMIT", why);
-    if (rc == 0)
-        rc = prepare(s, why);
-    if (rc == 0 && stat(path, &s->file) != 0)
-        rc = -EAGAIN;
-    if (rc != 0)
-        disconnect(s);
-    return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
-}
-
-/* An existing file, to read only. */
-static int sqlite_look(struct store *base, char why[STORE_WHY_CHARS])
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    const char *path = path_of(base->conf);
-    int version = 0;
-    int rc;
-
-    disconnect(s);
-    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-        snprintf(why, STORE_WHY_CHARS, "%.100s: %s", path, sqlite3_errmsg(s->db));
-        disconnect(s);
-        return -EAGAIN;
-    }
-    sqlite3_busy_timeout(s->db, 5000);
-    rc = run(base, "SELECT count(*) FROM sqlite_schema", why); /* a database at all */
-    if (rc == 0 && sqlite3_table_column_metadata(s->db, NULL, "zaehlwerk_schema", NULL, NULL, NULL,
-                                                 NULL, NULL, NULL) == SQLITE_OK)
-        rc = read_version(s, &version, why);
-    if (rc == 0)
-        rc = store_readable(base, version, why);
-    if (rc != 0)
-        disconnect(s);
-    return rc == 0 || rc == -ENODATA ? rc : -EAGAIN;
 }
 
 static int step(struct sqlite_store *s, sqlite3_stmt *q, size_t *changed, char why[STORE_WHY_CHARS])
@@ -243,7 +71,7 @@ static int step(struct sqlite_store *s, sqlite3_stmt *q, size_t *changed, char w
     int rc = 0;
 
     if (sqlite3_step(q) != SQLITE_DONE)
-        rc = fail(s, why);
+        rc = sqlite_fail(s, why);
     else
         *changed += (size_t)sqlite3_changes(s->db);
     sqlite3_reset(q);
@@ -261,7 +89,7 @@ static int find_meter(struct sqlite_store *s, const struct reading *r, int64_t *
     if (rc == SQLITE_ROW)
         *id = sqlite3_column_int64(find, 0);
     else if (rc != SQLITE_DONE)
-        (void)fail(s, why);
+        (void)sqlite_fail(s, why);
     sqlite3_reset(find);
     if (rc != SQLITE_DONE)
         return rc == SQLITE_ROW ? 0 : -EAGAIN;
@@ -280,7 +108,7 @@ static int look_up(struct sqlite_store *s, sqlite3_stmt *q, int64_t *value, char
     if (rc == SQLITE_ROW)
         *value = sqlite3_column_int64(q, 0);
     else if (rc != SQLITE_DONE)
-        (void)fail(s, why);
+        (void)sqlite_fail(s, why);
     sqlite3_reset(q);
     return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -ENOENT : -EAGAIN;
 }
@@ -322,6 +150,15 @@ find_time(struct sqlite_store *s, const struct record *r, int64_t meter, int64_t
                 &ignored, why);
 }
 
+static void bind_values(sqlite3_stmt *q, size_t n, const int64_t values[])
+{
+    for (int i = 0; i < (int)n; i++)
+        if (values[i] == STORE_NULL)
+            sqlite3_bind_null(q, i + 1);
+        else
+            sqlite3_bind_int64(q, i + 1, values[i]);
+}
+
 static int write_reading(struct sqlite_store *s,
                          const struct record *r,
                          size_t *changed,
@@ -331,6 +168,7 @@ static int write_reading(struct sqlite_store *s,
     sqlite3_stmt *q = s->statements[debounced ? ADD_DEBOUNCED : ADD_READING];
     struct store_columns c;
     int64_t meter = 0, time = record_time(r);
+    size_t before;
     int rc = store_columns_of(&r->reading, &c);
 
     if (rc != 0) {
@@ -363,15 +201,127 @@ static int write_reading(struct sqlite_store *s,
                                   c.suspect};
         int n = (int)(sizeof values / sizeof values[0]);
 
-        for (int i = 0; i < n; i++)
-            if (values[i] == STORE_NULL)
-                sqlite3_bind_null(q, i + 1);
-            else
-                sqlite3_bind_int64(q, i + 1, values[i]);
+        bind_values(q, (size_t)n, values);
         if (debounced)
             sqlite3_bind_int64(q, n + 1, r->window);
     }
-    return step(s, q, changed, why);
+    before = *changed;
+    rc = step(s, q, changed, why);
+    if (rc == 0 && *changed > before && !debounced && c.suspect == 0 && c.win != STORE_NULL)
+        rc = quarters_add(&s->quarters, meter, time, c.win, c.wout);
+    return rc;
+}
+
+static int64_t number(sqlite3_stmt *q, int column)
+{
+    return sqlite3_column_type(q, column) == SQLITE_NULL ? STORE_NULL
+                                                         : sqlite3_column_int64(q, column);
+}
+
+static struct quarter_edge edge_in_row(sqlite3_stmt *q, int column)
+{
+    return (struct quarter_edge){number(q, column), number(q, column + 1), number(q, column + 2)};
+}
+
+/* The row of a quarter; -ENOENT when there is none. Without a reading its edges' s is STORE_NULL.
+ */
+static int
+find_quarter(struct sqlite_store *s, const int64_t key[2], struct quarter *row, char *why)
+{
+    sqlite3_stmt *q = bound(s, FIND_QUARTER, 2, key);
+    int rc = sqlite3_step(q);
+
+    if (rc == SQLITE_ROW) {
+        row->first = edge_in_row(q, 0);
+        row->last = edge_in_row(q, 3);
+    } else if (rc != SQLITE_DONE) {
+        (void)sqlite_fail(s, why);
+    }
+    sqlite3_reset(q);
+    return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -ENOENT : -EAGAIN;
+}
+
+static int set_edge(struct sqlite_store *s,
+                    enum statement statement,
+                    const struct quarter *of,
+                    const struct quarter_edge *e,
+                    char *why)
+{
+    const int64_t values[] = {of->meter, of->start, e->s, e->win, e->wout};
+    sqlite3_stmt *q = s->statements[statement];
+    size_t ignored = 0;
+
+    bind_values(q, sizeof values / sizeof values[0], values);
+    return step(s, q, &ignored, why);
+}
+
+static int add_quarter(struct sqlite_store *s, const struct quarter *q, char *why)
+{
+    const int64_t values[] = {q->meter,      q->start,  q->first.s,  q->first.win,
+                              q->first.wout, q->last.s, q->last.win, q->last.wout};
+    sqlite3_stmt *add = s->statements[ADD_QUARTER];
+    size_t ignored = 0;
+
+    bind_values(add, sizeof values / sizeof values[0], values);
+    return step(s, add, &ignored, why);
+}
+
+/* Empty quarters between two, where there is room. */
+static int fill_hole(struct sqlite_store *s, int64_t meter, int64_t low, int64_t high, char *why)
+{
+    const struct quarter_edge none = {STORE_NULL, STORE_NULL, STORE_NULL};
+    int rc = 0;
+
+    if (low == STORE_NULL || high == STORE_NULL || high - low > QUARTERS_HOLE_MAX)
+        return 0;
+    for (int64_t start = low + QUARTER_SECONDS; start < high && rc == 0; start += QUARTER_SECONDS)
+        rc = add_quarter(s, &(const struct quarter){meter, start, none, none}, why);
+    return rc;
+}
+
+/* A new one may leave a hole beside it. */
+static int add_between(struct sqlite_store *s, const struct quarter *q, char *why)
+{
+    sqlite3_stmt *find = bound(s, FIND_BESIDE, 2, (const int64_t[]){q->meter, q->start});
+    int64_t before = STORE_NULL, after = STORE_NULL;
+    int rc = 0;
+
+    if (sqlite3_step(find) == SQLITE_ROW) {
+        before = number(find, 0);
+        after = number(find, 1);
+    } else {
+        (void)sqlite_fail(s, why);
+        rc = -EAGAIN;
+    }
+    sqlite3_reset(find);
+    if (rc == 0)
+        rc = add_quarter(s, q, why);
+    if (rc == 0)
+        rc = fill_hole(s, q->meter, before, q->start, why);
+    return rc == 0 ? fill_hole(s, q->meter, q->start, after, why) : rc;
+}
+
+/* The quarters of what is new. Mostly the last reading moves on, which touches no index. */
+static int write_quarters(struct sqlite_store *s, char why[STORE_WHY_CHARS])
+{
+    int rc = 0;
+
+    quarters_merge(&s->quarters);
+    for (size_t i = 0; i < s->quarters.count && rc == 0; i++) {
+        const struct quarter *q = &s->quarters.list[i];
+        struct quarter row = {0};
+
+        rc = find_quarter(s, (const int64_t[]){q->meter, q->start}, &row, why);
+        if (rc == -ENOENT) {
+            rc = add_between(s, q, why);
+            continue;
+        }
+        if (rc == 0 && (row.first.s == STORE_NULL || quarter_edge_before(&q->first, &row.first)))
+            rc = set_edge(s, SET_FIRST, q, &q->first, why);
+        if (rc == 0 && (row.last.s == STORE_NULL || quarter_edge_before(&row.last, &q->last)))
+            rc = set_edge(s, SET_LAST, q, &q->last, why);
+    }
+    return rc;
 }
 
 static int write_reject(struct sqlite_store *s,
@@ -445,73 +395,25 @@ static int sqlite_write(struct store *base,
         snprintf(why, STORE_WHY_CHARS, "not open");
         return -EAGAIN;
     }
-    rc = run(&s->base, "BEGIN IMMEDIATE", why);
+    s->quarters.count = 0;
+    rc = sqlite_run(&s->base, "BEGIN IMMEDIATE", why);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = write_row(s, rows[i], counts, why);
     if (rc == 0)
-        rc = run(&s->base, "COMMIT", why);
+        rc = write_quarters(s, why);
+    if (rc == 0)
+        rc = sqlite_run(&s->base, "COMMIT", why);
     if (rc != 0 && !sqlite3_get_autocommit(s->db))
-        (void)run(&s->base, "ROLLBACK", ignored);
+        (void)sqlite_run(&s->base, "ROLLBACK", ignored);
     return rc;
 }
-
-/* Rejects, looked through */
-
-static int sqlite_rejects(struct store *base,
-                          const struct reject_query *q,
-                          reject_visit *visit,
-                          void *arg,
-                          char why[STORE_WHY_CHARS])
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct buf scratch = {0};
-    sqlite3_stmt *select = NULL;
-    char sql[REJECT_SQL_CHARS];
-    int rc = reject_select(q, &dialect, sql);
-    int found = SQLITE_DONE;
-
-    if (rc != 0)
-        return rc;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &select, NULL) == SQLITE_OK)
-        while (rc == 0 && (found = sqlite3_step(select)) == SQLITE_ROW) {
-            const char *columns[REJECT_COLUMNS] = {NULL};
-
-            for (int c = 0; c < sqlite3_column_count(select); c++)
-                columns[c] = (const char *)sqlite3_column_text(select, c);
-            rc = reject_row_read(columns, q, &scratch, visit, arg);
-        }
-    if (rc != 0)
-        snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
-    else if (select == NULL || found != SQLITE_DONE)
-        rc = fail(s, why);
-    sqlite3_finalize(select);
-    buf_free(&scratch);
-    return rc == 0 ? 0 : -EAGAIN;
-}
-
-static int
-sqlite_drop_rejects(struct store *base, const struct reject_mark *last, char why[STORE_WHY_CHARS])
-{
-    char sql[REJECT_SQL_CHARS];
-
-    reject_delete(last, &dialect, sql);
-    return run(base, sql, why);
-}
-
-/* A file that was removed or replaced takes commits that nobody will ever see. */
-static bool sqlite_alive(struct store *base)
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct stat now;
-
-    return s->db != NULL && stat(path_of(base->conf), &now) == 0 && now.st_dev == s->file.st_dev &&
-           now.st_ino == s->file.st_ino;
-}
-
 static void sqlite_close(struct store *base)
 {
-    disconnect((struct sqlite_store *)base);
-    free(base);
+    struct sqlite_store *s = (struct sqlite_store *)base;
+
+    sqlite_disconnect(s);
+    quarters_free(&s->quarters);
+    free(s);
 }
 
 struct store *sqlite_store_new(const struct store_conf *conf)
@@ -522,8 +424,11 @@ struct store *sqlite_store_new(const struct store_conf *conf)
         .connect = sqlite_connect,
         .write = sqlite_write,
         .look = sqlite_look,
-        .rejects = sqlite_rejects,
-        .drop_rejects = sqlite_drop_rejects,
+        .rejects = &sqlite_reject_dialect,
+        .rows = &sqlite_rows_dialect,
+        .select = sqlite_select,
+        .run = sqlite_run,
+        .drop_rows = sqlite_drop_rows,
         .alive = sqlite_alive,
         .close = sqlite_close,
     };
@@ -531,6 +436,6 @@ struct store *sqlite_store_new(const struct store_conf *conf)
 
     if (s == NULL)
         return NULL;
-    s->base = (struct store){&ops, conf};
+    s->base = (struct store){&ops, conf, ROWS_TIMEOUT_MS};
     return &s->base;
 }

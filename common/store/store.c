@@ -1,8 +1,11 @@
 #include "store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "clock.h"
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -64,18 +67,87 @@ int store_look(struct store *s, char why[STORE_WHY_CHARS])
     return s->ops->look(s, why);
 }
 
+/* One look at rejects. */
+struct rejects_look {
+    const struct reject_query *query;
+    reject_visit *visit;
+    void *arg;
+    struct buf scratch;
+};
+
+static int visit_reject(void *arg, const char *const columns[STORE_COLUMNS_MAX])
+{
+    struct rejects_look *l = arg;
+
+    return reject_row_read(columns, l->query, &l->scratch, l->visit, l->arg);
+}
+
+/* The visitor may wait for a broker (zaehlwerk replay), so there is no bound of time. */
 int store_rejects(struct store *s,
                   const struct reject_query *q,
                   reject_visit *visit,
                   void *arg,
                   char why[STORE_WHY_CHARS])
 {
-    return s->ops->rejects(s, q, visit, arg, why);
+    struct rejects_look look = {.query = q, .visit = visit, .arg = arg};
+    char sql[REJECT_SQL_CHARS];
+    int rc = reject_select(q, s->ops->rejects, sql);
+
+    if (rc != 0)
+        return rc;
+    rc = s->ops->select(s, sql, 0, visit_reject, &look, why);
+    buf_free(&look.scratch);
+    if (rc == 0 || rc == -EAGAIN || rc == -ETIMEDOUT)
+        return rc;
+    snprintf(why, STORE_WHY_CHARS, "a reject cannot be read");
+    return -EAGAIN;
 }
 
 int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
 {
-    return s->ops->drop_rejects(s, last, why);
+    char sql[REJECT_SQL_CHARS];
+
+    reject_delete(last, s->ops->rejects, sql);
+    return s->ops->run(s, sql, why);
+}
+
+int store_rows(struct store *s,
+               const struct rows_query *q,
+               rows_visit *visit,
+               void *arg,
+               char why[STORE_WHY_CHARS])
+{
+    struct rows_visitor visitor = {.row = visit, .arg = arg};
+    char sql[ROWS_SQL_CHARS];
+    int rc = rows_select(q, s->ops->rows, s->conf->table, sql);
+
+    if (rc == 0)
+        return s->ops->select(s, sql, s->look_ms, rows_read, &visitor, why);
+    snprintf(why, STORE_WHY_CHARS, "a meter's id has 16 hex digits");
+    return rc;
+}
+
+int store_meters(
+    struct store *s, size_t max, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
+{
+    struct rows_visitor visitor = {.meter = visit, .arg = arg};
+    char sql[ROWS_SQL_CHARS];
+
+    rows_select_meters(s->ops->rows, s->conf->table, clock_utc_ms() / 1000, max, sql);
+    return s->ops->select(s, sql, s->look_ms, rows_read_meter, &visitor, why);
+}
+
+void store_patience(struct store *s, int ms)
+{
+    s->look_ms = ms;
+}
+
+int store_drop_rows(struct store *s,
+                    const struct rows_old *old,
+                    size_t *dropped,
+                    char why[STORE_WHY_CHARS])
+{
+    return s->ops->drop_rows(s, old, dropped, why);
 }
 
 bool store_alive(struct store *s)

@@ -37,7 +37,8 @@ struct store_conf {
     CONF_TEXT_OPTION("SMARTMETER_DB_TABLE", s, m.table, "history", "the readings; NAMEdebounced holds one per window")
 /* clang-format on */
 
-#define STORE_WHY_CHARS 160
+#define STORE_WHY_CHARS   160
+#define STORE_COLUMNS_MAX ROWS_METER_COLUMNS
 
 /** What one write did. */
 struct store_counts {
@@ -47,8 +48,18 @@ struct store_counts {
 
 struct store;
 
+/** One row of a SELECT, its columns as text or NULL. 0 goes on, anything else ends the SELECT. */
+typedef int store_visit(void *arg, const char *const columns[STORE_COLUMNS_MAX]);
+
+/**
+ * What a database can do. select visits the rows of a SELECT and returns 0, what the visitor ended
+ * it with, -ETIMEDOUT when it took longer than patience_ms (0: it may), or -EAGAIN, the last two
+ * with why. run is for a statement that no row is to blame for: 0, or -EAGAIN with why.
+ */
 struct store_ops {
     const char *name; /* "sqlite", "postgresql" */
+    const struct reject_dialect *rejects;
+    const struct rows_dialect *rows;
     int (*probe)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*connect)(struct store *s, char why[STORE_WHY_CHARS]);
     int (*write)(struct store *s,
@@ -57,12 +68,17 @@ struct store_ops {
                  struct store_counts *counts,
                  char why[STORE_WHY_CHARS]);
     int (*look)(struct store *s, char why[STORE_WHY_CHARS]);
-    int (*rejects)(struct store *s,
-                   const struct reject_query *q,
-                   reject_visit *visit,
-                   void *arg,
-                   char why[STORE_WHY_CHARS]);
-    int (*drop_rejects)(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS]);
+    int (*select)(struct store *s,
+                  const char *sql,
+                  int patience_ms,
+                  store_visit *visit,
+                  void *arg,
+                  char why[STORE_WHY_CHARS]);
+    int (*run)(struct store *s, const char *sql, char why[STORE_WHY_CHARS]);
+    int (*drop_rows)(struct store *s,
+                     const struct rows_old *old,
+                     size_t *dropped,
+                     char why[STORE_WHY_CHARS]);
     bool (*alive)(struct store *s);
     void (*close)(struct store *s);
 };
@@ -71,6 +87,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     const struct store_conf *conf;
+    int look_ms; /* store_patience */
 };
 
 /** Refuse settings that no store can use: 0, or -EINVAL and logged. */
@@ -113,7 +130,8 @@ int store_write(struct store *s,
  */
 int store_look(struct store *s, char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
-/** Visit the rejects that a query asks for. Returns 0, or -EAGAIN with why. */
+/** Visit the rejects that a query asks for. Returns 0, -EINVAL for a meter that is none, or
+ * -ETIMEDOUT or -EAGAIN as store_rows. */
 int store_rejects(struct store *s,
                   const struct reject_query *q,
                   reject_visit *visit,
@@ -122,7 +140,9 @@ int store_rejects(struct store *s,
 
 /**
  * Visit the rows that a query asks for, of a store that was opened to look. Returns 0, -EINVAL when
- * the meter is no 16 hex digits, or -EAGAIN with why.
+ * the meter is no 16 hex digits, -ETIMEDOUT with why when the database is there and has not found
+ * all of them in time (store_patience), or -EAGAIN with why. Nothing is visited on PostgreSQL then;
+ * on SQLite some rows may have been, and the visitor's time counts too.
  */
 int store_rows(struct store *s,
                const struct rows_query *q,
@@ -130,13 +150,29 @@ int store_rows(struct store *s,
                void *arg,
                char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
-/** Visit every meter, by its id. Returns 0, or -EAGAIN with why. */
-int store_meters(struct store *s, rows_meter_visit *visit, void *arg, char why[STORE_WHY_CHARS])
-    __attribute__((warn_unused_result));
+/** Visit the first `max` meters, by their id. Returns 0, or -ETIMEDOUT or -EAGAIN as store_rows. */
+int store_meters(struct store *s,
+                 size_t max,
+                 rows_meter_visit *visit,
+                 void *arg,
+                 char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/** How long store_rows and store_meters may take: ROWS_TIMEOUT_MS until then. From store_look on.
+ */
+void store_patience(struct store *s, int ms);
 
 /** Drop the rejects up to and with a mark, synced. Returns 0, or -EAGAIN with why. */
 int store_drop_rejects(struct store *s, const struct reject_mark *last, char why[STORE_WHY_CHARS])
     __attribute__((warn_unused_result));
+
+/**
+ * Drop some old rows of history or debounced, synced, and add to *dropped how many. Quarters stay.
+ * Any number of writers may do it at once. Returns 0, or -EAGAIN with why.
+ */
+int store_drop_rows(struct store *s,
+                    const struct rows_old *old,
+                    size_t *dropped,
+                    char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 /** False once the connection is known to be lost. */
 bool store_alive(struct store *s);

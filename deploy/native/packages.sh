@@ -3,11 +3,14 @@
 set -eu
 
 build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev libgcrypt20-dev libpq-dev
-       libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev"
+       libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev
+       libcurl4-gnutls-dev gzip tzdata"
+# npm brings the dashboard's charts. Node.js may be there from elsewhere than Debian.
+command -v npm >/dev/null || build="$build nodejs npm"
 case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
-                runit util-linux python3 python3-zmq python3-msgpack procps spin
+                runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps spin chromium fonts-dejavu-core mandoc
                 gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
 *) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;

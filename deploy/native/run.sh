@@ -71,12 +71,29 @@ quote() { # NAME=VALUE with the value quoted for sh
 free_port() { # a TCP port nobody listens on
     local port
     for _ in $(seq 100); do
-        port=$((20000 + RANDOM % 20000))
+        port=$(shuf -i 15000-32000 -n 1) # below the kernel's own choice for outgoing connections
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
     done
 }
 
+in_use() { # somebody listens on this port of this machine
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+# health NAME PORT: the setting of a service's HTTP_LISTEN, as far as one is needed, in `own`, and its
+# place in `status_urls`. HTTP_LISTEN=127.0.0.1:0 asks for any free port, which must be known here.
+health() {
+    local port=$2
+    own=()
+    case ${seen_HTTP_LISTEN:-} in
+    '') ;;
+    *:0) port=$(free_port) && own=("HTTP_LISTEN=127.0.0.1:$port") ;;
+    *) return 0 ;;
+    esac
+    status_urls="$status_urls${status_urls:+,}$1=http://127.0.0.1:$port/readyz"
+}
+
 started=
+status_urls=
 common=()
 if [ -f server.env ]; then
     mode="the settings of server.env"
@@ -111,6 +128,7 @@ else
     common=(MQTT_HOST=127.0.0.1 "MQTT_PORT=$port" 'SMARTMETER_RAWDATA_MQTT_TOPIC=sensors/smartmeter/raw/+'
         "SMARTMETER_VALUES_MQTT_TOPIC=$values" "SMARTMETER_KEYS_FILE=$VAR/demo-keys.csv" "DB_URL=sqlite:$data" "JOURNAL_PATH=$VAR/db/demo-ingest"
         HTTP_LISTEN=127.0.0.1:0) # any free port: each log names it
+    seen_HTTP_LISTEN=127.0.0.1:0
     PATH=$PATH:/usr/sbin # where mosquitto is
     fleet="--meters 4 --model mixed --seed 1 --keys $(printf %q "$VAR/demo-keys.csv")"
     eval "$(printf %q "$BIN/meter-sim") $fleet --print --count 1 --speed 0" >/dev/null 2>&1 # the keys file
@@ -121,34 +139,68 @@ if [ -f server.env ]; then
     status=0
     (
         for pair in "${common[@]}"; do export "${pair?}"; done
+        "$BIN/dashboard" --check-config >/dev/null || exit
         exec "$BIN/zaehlwerk" check
     ) || status=$?
     [ "$status" != 78 ] || exit 78
 fi
 
+# The page: another port when the usual one is taken, as long as nobody chose it (in server.env, or the environment).
+chosen=${seen_DASHBOARD_LISTEN:-${DASHBOARD_LISTEN:-}}
+page=${chosen:-127.0.0.1:8080}
+note=
+if in_use "${page##*:}"; then
+    if [ -n "$chosen" ]; then
+        note="   (that port is in use: the page waits for it)"
+    else
+        page=127.0.0.1:$(free_port)
+    fi
+fi
+case $page in '*:'* | '0.0.0.0:'* | '[::]:'*) url=http://$(uname -n):${page##*:} ;; *) url=http://$page ;; esac
+
 ipc=ipc://$RUN
+# Where consumers from outside connect, such as one's own: of server.env, or of the environment.
+also=${seen_READINGS_BIND:-${READINGS_BIND:-}}
+also=${also:+,$also}
 settings=("${common[@]}")
 if [ ! -f server.env ]; then
     service mosquitto mosquitto -c "$(printf %q "$VAR/mosquitto/mosquitto.conf")"
     service meter-sim "$BIN/meter-sim $fleet --interval 5 --topic 'sensors/smartmeter/raw/{meter}'"
 fi
 base=("${settings[@]}")
-settings=("JOURNAL_PATH=$VAR/db/ingest" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer")
+health mqtt-ingest 9101
+settings=("JOURNAL_PATH=$VAR/db/ingest" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer" "${own[@]}")
 service mqtt-ingest "$BIN/mqtt-ingest"
 telegrams=$ipc/telegrams
 if [ -n "${seen_SERIAL_DEVICE:-}" ]; then
-    settings=("JOURNAL_PATH=$VAR/db/serial" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams-serial" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer")
+    health serial-ingest 9108
+    settings=("JOURNAL_PATH=$VAR/db/serial" "${base[@]}" "TELEGRAMS_BIND=$ipc/telegrams-serial" "ACKS_CONNECT=$ipc/acks-db-writer,$ipc/acks-debouncer" "${own[@]}")
     service serial-ingest "$BIN/serial-ingest"
     telegrams=$telegrams,$ipc/telegrams-serial
 fi
-settings=("${base[@]}" "TELEGRAMS_CONNECT=$telegrams" "STORE_BIND=$ipc/store-decryptor" "DEBOUNCE_BIND=$ipc/debounce" "READINGS_BIND=$ipc/readings")
+health decryptor 9102
+settings=("${base[@]}" "TELEGRAMS_CONNECT=$telegrams" "STORE_BIND=$ipc/store-decryptor" "DEBOUNCE_BIND=$ipc/debounce" "READINGS_BIND=$ipc/readings$also" "${own[@]}")
 service decryptor "$BIN/decryptor"
-settings=("${base[@]}" "DEBOUNCE_CONNECT=$ipc/debounce" "STORE_BIND=$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-debouncer" "ACKS_CONNECT=$ipc/acks-db-writer")
+health debouncer 9104
+settings=("${base[@]}" "DEBOUNCE_CONNECT=$ipc/debounce" "STORE_BIND=$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-debouncer" "ACKS_CONNECT=$ipc/acks-db-writer" "${own[@]}")
 service debouncer "$BIN/debouncer"
-settings=("${base[@]}" "STORE_CONNECT=$ipc/store-decryptor,$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-db-writer")
+health db-writer 9103
+settings=("${base[@]}" "STORE_CONNECT=$ipc/store-decryptor,$ipc/store-debouncer" "ACKS_BIND=$ipc/acks-db-writer" "${own[@]}")
 service db-writer "$BIN/db-writer"
-settings=("${base[@]}" "READINGS_CONNECT=$ipc/readings")
+health publisher 9105
+settings=("${base[@]}" "READINGS_CONNECT=$ipc/readings" "${own[@]}")
 service publisher "$BIN/publisher"
+urls=${status_urls:-off}
+health dashboard 9106
+settings=("STATUS_URLS=$urls" "${base[@]}" "READINGS_CONNECT=$ipc/readings" "DASHBOARD_LISTEN=$page" "${own[@]}")
+service dashboard "$BIN/dashboard"
+
+# For commands in another terminal: the settings of what runs here.
+(
+    umask 077
+    for pair in "${base[@]}" "READINGS_CONNECT=$ipc/readings"; do printf 'export %s\n' "$(quote "$pair")"; done >"$VAR/env.new"
+    mv "$VAR/env.new" "$VAR/env"
+)
 
 # setsid: Ctrl-C must reach this script alone, which then stops everything in order.
 # pdeathsig: if this script itself is killed, runsvdir gets the same signal as from stop().
@@ -157,10 +209,12 @@ supervisor=$!
 
 cat <<END
 Zählwerk runs with $mode
+  page       $url$note
   services  $started
   broker     $broker   values on $values
-  data       $data   (tables history, historydebounced, rejects)
+  data       $data   (tables history, historydebounced, quarter_hour, rejects)
   logs       $LOG/SERVICE/current   (tail -F $LOG/*/current)
+  commands   . $VAR/env   in another terminal, then build/bin/zaehlwerk tail, export, rejects ...
 Ctrl-C ends everything. One line per reading:
 END
 READINGS_CONNECT=$ipc/readings "$BIN/zaehlwerk" tail 9>&- &

@@ -31,6 +31,8 @@ const struct metric_def writer_metrics[] = {
     [WRITER_REJECTS] = {"zaehlwerk_rejects", METRIC_GAUGE, NULL, "Rejects in the table, about."},
     [WRITER_REJECTS_OCTETS] = {"zaehlwerk_rejects_bytes", METRIC_GAUGE, NULL,
                                "Octets of their payloads, about."},
+    [WRITER_ROWS_DROPPED] = {"zaehlwerk_rows_dropped_total", METRIC_COUNTER, "table",
+                             "Rows deleted for their age."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -305,6 +307,19 @@ static void tidy_rejects(struct writer *w)
         log_warn("rejects", LOG_S("wrong", "cannot be tidied now"), LOG_S("reason", why));
 }
 
+/* Readings that are too old go, a few at a time. */
+static void tidy_rows(struct writer *w)
+{
+    size_t dropped[KEEP_TABLES] = {0};
+    char why[STORE_WHY_CHARS] = "";
+    int rc = keep_step(&w->keep, w->store, clock_monotonic_ms(), clock_utc_ms(), dropped, why);
+
+    for (int t = 0; t < KEEP_TABLES; t++)
+        svc_count(&w->svc, WRITER_ROWS_DROPPED, keep_table_name(t), (int64_t)dropped[t]);
+    if (rc != 0)
+        log_warn("rows", LOG_S("wrong", "cannot be tidied now"), LOG_S("reason", why));
+}
+
 static void on_step(void *arg)
 {
     struct writer *w = arg;
@@ -315,8 +330,10 @@ static void on_step(void *arg)
     }
     if (w->retry_ms != 0 && clock_monotonic_ms() >= w->retry_ms)
         try_again(w);
-    if (w->retry_ms == 0)
+    if (w->retry_ms == 0) {
         tidy_rejects(w);
+        tidy_rows(w);
+    }
 }
 
 int writer_open(struct writer *w)

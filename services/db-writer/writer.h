@@ -3,6 +3,7 @@
 #define WRITER_H
 
 #include "acks.h"
+#include "keep.h"
 #include "link.h"
 #include "record.h"
 #include "retention.h"
@@ -24,6 +25,7 @@ enum writer_metric {
     WRITER_DROPPED,
     WRITER_REJECTS,
     WRITER_REJECTS_OCTETS,
+    WRITER_ROWS_DROPPED,
 };
 
 extern const struct metric_def writer_metrics[];
@@ -35,6 +37,7 @@ struct writer {
     char *acks_bind;
 
     struct retention retention; /* with its settings */
+    struct keep keep;           /* with its settings */
     struct store *store;
     struct link *input, *acks_link;
     struct acks acks;

@@ -91,12 +91,21 @@ static void log_suspect(const struct record *r)
                  LOG_I("suppressed", held));
 }
 
-static void publish(struct decryptor *d)
+static void publish(struct decryptor *d, const char *kind)
 {
     char topic[sizeof "reading." + METER_ID_CHARS];
-    int len = snprintf(topic, sizeof topic, "reading.%s", d->out.reading.meter);
+    int len = snprintf(topic, sizeof topic, "%s.%s", kind, d->out.reading.meter);
 
     link_publish(d->readings, topic, (size_t)len, d->packed.data, d->packed.len);
+}
+
+/* Live consumers learn that there was one, and why; its octets are db-writer's alone. */
+static void publish_reject(struct decryptor *d)
+{
+    d->out.octets = (struct view){NULL, 0};
+    d->packed.len = 0;
+    if (record_pack(&d->out, &d->packed) == 0)
+        publish(d, "reject");
 }
 
 /* What decoded may still be impossible, or odd beside the meter's readings before. */
@@ -148,7 +157,7 @@ static void take_telegram(struct decryptor *d)
     put(d, d->store, "store");
     if (d->out.type == RECORD_READING) {
         put(d, d->debounce, "debounce");
-        publish(d);
+        publish(d, "reading");
         svc_count(&d->svc, DECRYPTOR_READINGS, NULL, 1);
         log_debug("reading", LOG_S("meter", d->out.reading.meter),
                   LOG_I("counter", d->out.reading.counter), LOG_I("seq", d->out.seq));
@@ -156,6 +165,7 @@ static void take_telegram(struct decryptor *d)
         svc_count(&d->svc, DECRYPTOR_REJECTS, verdict_name(d->out.verdict), 1);
         if (d->in.verdict == VERDICT_OK) /* the others were logged by mqtt-ingest */
             log_reject(&d->out);
+        publish_reject(d);
     }
 }
 

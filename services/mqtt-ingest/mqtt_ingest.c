@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live.h"
+
 const struct metric_def mqtt_ingest_metrics[] = {
     INGEST_METRICS,
     [INGEST_ORPHANS] = {"zaehlwerk_orphan_slots", METRIC_GAUGE, NULL,
@@ -13,29 +15,6 @@ const struct metric_def mqtt_ingest_metrics[] = {
                          "Other slots that are served by nobody, holding telegrams or not."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
-
-/* All that the publisher may write to: the values topic, its {placeholders} as wildcards, and
- * below. */
-static void topic_as_filter(const char *topic, char *filter, size_t size)
-{
-    size_t n = 0;
-
-    while (*topic != '\0' && n + 1 < size) {
-        size_t level = strcspn(topic, "/");
-
-        if (memchr(topic, '{', level) != NULL)
-            filter[n++] = '+';
-        else
-            for (size_t i = 0; i < level && n + 1 < size; i++)
-                filter[n++] = topic[i];
-        topic += level;
-        if (*topic == '/' && n + 1 < size)
-            filter[n++] = *topic++;
-    }
-    filter[n] = '\0';
-    if (n + strlen("/#") < size)
-        memcpy(filter + n, "/#", sizeof "/#");
-}
 
 /* # is a whole last level, + a whole level (MQTT 5, 4.7.1). */
 static bool is_filter(const char *f)
@@ -55,10 +34,11 @@ int mqtt_ingest_check(void *self)
 {
     const struct mqtt_ingest *i = self;
     char **filters = conf_list(i->raw_topics);
-    char values[1024];
+    char topic[1024], values[1028];
     int rc = filters == NULL ? -ENOMEM : 0;
 
-    topic_as_filter(i->values_topic, values, sizeof values);
+    live_filter(i->values_topic, topic, sizeof topic);
+    snprintf(values, sizeof values, "%s/#", topic); /* the publisher writes below it, too */
     if (rc == 0 && filters[0] == NULL)
         rc = conf_wrong("SMARTMETER_RAWDATA_MQTT_TOPIC", "empty",
                         "a topic such as sensors/smartmeter");

@@ -8,9 +8,11 @@
 
 /** argv[0] is the command's own name. Each returns an exit status. */
 int command_decode(int argc, char **argv);
+int command_anonymise(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_tail(int argc, char **argv);
 int command_retire(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_rejects(int argc, char **argv);
 int command_replay(int argc, char **argv);
 

@@ -1,34 +1,44 @@
 /* zaehlwerk decode: frames in, readings out, with the reason when it cannot. */
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
-#include "assembler.h"
+#include "annotate.h"
 #include "commands.h"
 #include "decode.h"
-#include "hex.h"
-#include "payload.h"
-
+#include "input.h"
+#include "instant.h"
+#include "show.h"
+#include "tree.h"
 struct job {
     struct gcm *gcm;
     struct decode_keys keys;
-    void (*print)(const struct reading *);
+    void (*print)(const struct reading *); /* NULL: a tree is shown */
+    note_visit *show;                      /* NULL: readings are printed */
     unsigned readings;
     unsigned failures;
 };
 
 static const char usage_text[] =
-    "usage: zaehlwerk decode --key HEX [--authentication-key HEX]\n"
-    "                        [--format json|values|table] [FILE|-]\n"
+    "usage: zaehlwerk decode [--key HEX] [--authentication-key HEX] [--format WORD] [FILE|-]\n"
     "\n"
     "Reads meter frames in any form that mqtt-ingest accepts (hex text, raw octets, a gateway's\n"
-    "JSON), decrypts them and prints every reading. Exit status 65 when something in the input\n"
-    "could not be decoded, with a line on stderr that says why.\n";
+    "JSON), decrypts them and prints every reading.\n"
+    "\n"
+    "  --key HEX                 the meter's key: 32 hex digits, with or without separators\n"
+    "  --authentication-key HEX  for meters that authenticate their telegrams\n"
+    "  --format WORD             table (the default): for reading\n"
+    "                            json: an object a line\n"
+    "                            values: the original program's JSON\n"
+    "                            tree: every octet of the input, what it means and its value;\n"
+    "                            also without a key and of damaged input, as far as it goes\n"
+    "                            tree-json: the same, an object a line\n"
+    "\n"
+    "Exit status 65 when something in the input could not be decoded: a line on stderr says why,\n"
+    "beginning with the reason (wrong-key, lost-octets, parity, other-interface ...).\n";
 
 static int usage(const char *complaint)
 {
@@ -36,48 +46,9 @@ static int usage(const char *complaint)
     return EX_USAGE;
 }
 
-static void format_time(const struct reading *r, char text[32])
-{
-    time_t t = (time_t)r->time;
-    struct tm tm;
-
-    gmtime_r(&t, &tm);
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-/* A JSON string of text that may hold anything. */
-static void print_json_string(const char *text)
-{
-    json_t *string = json_string(text);
-    char *quoted = json_dumps(string, JSON_ENCODE_ANY);
-
-    fputs(quoted == NULL ? "\"\"" : quoted, stdout);
-    free(quoted);
-    json_decref(string);
-}
-
 static void print_json(const struct reading *r)
 {
-    char text[QUANTITY_CHARS];
-    const char *comma = "";
-
-    printf("{\"meter\":\"%s\",\"counter\":%" PRId64 ",\"time\":", r->meter, r->counter);
-    format_time(r, text);
-    if (r->has_time)
-        printf("\"%s\"", text);
-    else
-        printf("null");
-    printf(",\"clock_status\":%u,\"meter_number\":", r->clock_status);
-    print_json_string(r->number);
-    printf(",\"values\":{");
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        if (!r->values[f].present)
-            continue;
-        quantity_format(&r->values[f], text);
-        printf("%s\"%s\":%s", comma, field_name(f), text);
-        comma = ",";
-    }
-    printf("}}\n");
+    show_json(stdout, r);
 }
 
 static void print_values(const struct reading *r)
@@ -92,7 +63,7 @@ static void print_table(const struct reading *r)
 {
     char text[QUANTITY_CHARS];
 
-    format_time(r, text);
+    instant_print(r->time, text);
     printf("meter %s  number %s  counter %" PRId64 "\n", r->meter, r->number, r->counter);
     printf("clock %s  status %02X\n", r->has_time ? text : "not set", r->clock_status);
     for (int f = 0; f < FIELD_COUNT; f++) {
@@ -109,13 +80,6 @@ static const struct decode_keys *lookup(void *arg, const uint8_t title[SYSTEM_TI
     return arg;
 }
 
-static void complain(enum verdict v, const char *detail, const char *meter, size_t octets)
-{
-    fprintf(stderr, "zaehlwerk decode: %s: %s%s%s%s (meter %s, %zu octets)\n", verdict_name(v),
-            verdict_advice(v), *detail != '\0' ? " [" : "", detail, *detail != '\0' ? "]" : "",
-            *meter != '\0' ? meter : "unknown", octets);
-}
-
 static void take(void *arg, const struct telegram_octets *t)
 {
     struct job *job = arg;
@@ -126,87 +90,67 @@ static void take(void *arg, const struct telegram_octets *t)
     if (v == VERDICT_OK)
         v = decode_apdu(job->gcm, t->apdu, t->apdu_len, lookup, &job->keys, &reading, &detail);
     if (v != VERDICT_OK) {
-        complain(v, detail, reading.meter, t->octets_len);
+        input_complain("decode", v, detail, reading.meter, t->octets_len);
         job->failures++;
         return;
     }
-    job->print(&reading);
+    if (job->print != NULL)
+        job->print(&reading);
     job->readings++;
 }
 
-static int read_all(FILE *in, struct buf *out)
+static int decode_octets(struct job *job, const struct buf *octets)
 {
-    uint8_t chunk[16384];
-    size_t n;
-
-    while ((n = fread(chunk, 1, sizeof chunk, in)) > 0)
-        if (buf_add(out, chunk, n) != 0)
-            return -1;
-    return ferror(in) ? -1 : 0;
-}
-
-static int decode_input(struct job *job, FILE *in)
-{
-    struct buf text = {0}, octets = {0};
-    struct assembler *assembler = assembler_new();
-    enum payload_form form;
-    const char *detail = "";
-    int status = EX_OK;
-
-    if (assembler == NULL || read_all(in, &text) != 0) {
-        fprintf(stderr, "zaehlwerk decode: cannot read the input\n");
-        status = EX_NOINPUT;
-    } else if (payload_octets(text.data, text.len, &octets, &form, &detail) != 0) {
-        complain(VERDICT_NOT_A_FRAME, detail, "", text.len);
-        status = EX_DATAERR;
-    } else if (assembler_feed(assembler, octets.data, octets.len, (struct arrival){0}, take, job) !=
-               0) {
-        status = EX_OSERR;
-    } else {
-        assembler_flush(assembler, take, job);
-        if (job->readings == 0 && job->failures == 0)
-            complain(VERDICT_NOT_A_FRAME, "the input is empty", "", text.len);
-        status = job->failures > 0 || job->readings == 0 ? EX_DATAERR : EX_OK;
+    if ((job->show != NULL && annotate(job->gcm, octets->data, octets->len, lookup, &job->keys,
+                                       job->show, stdout) != 0) ||
+        input_telegrams(octets, take, job) != 0) {
+        fprintf(stderr, "zaehlwerk decode: out of memory\n");
+        return EX_OSERR;
     }
-    assembler_free(assembler);
-    buf_free(&text);
-    buf_free(&octets);
-    return status;
+    if (job->readings == 0 && job->failures == 0)
+        input_complain("decode", VERDICT_NOT_A_FRAME, "nothing but idle octets", "", octets->len);
+    if (fflush(stdout) != 0)
+        return EX_IOERR;
+    return job->failures > 0 || job->readings == 0 ? EX_DATAERR : EX_OK;
 }
 
 static int run(struct job *job, const char *path)
 {
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    int status;
+    struct buf octets = {0};
+    int status = EX_UNAVAILABLE;
 
-    if (in == NULL) {
-        fprintf(stderr, "zaehlwerk decode: %s: cannot be opened\n", path);
-        return EX_NOINPUT;
-    }
     job->gcm = gcm_new();
-    if (job->gcm == NULL) {
+    if (job->gcm == NULL)
         fprintf(stderr, "zaehlwerk decode: libgcrypt cannot be used\n");
-        status = EX_UNAVAILABLE;
-    } else {
-        status = decode_input(job, in);
-    }
+    else
+        status = input_octets("decode", path, &octets);
+    if (status == EX_OK)
+        status = decode_octets(job, &octets);
     gcm_free(job->gcm);
-    if (in != stdin)
-        fclose(in);
+    buf_free(&octets);
     return status;
 }
 
 static bool choose_format(struct job *job, const char *name)
 {
-    if (strcmp(name, "json") == 0)
-        job->print = print_json;
-    else if (strcmp(name, "values") == 0)
-        job->print = print_values;
-    else if (strcmp(name, "table") == 0)
-        job->print = print_table;
-    else
-        return false;
-    return true;
+    static const struct {
+        const char *name;
+        void (*print)(const struct reading *);
+        note_visit *show;
+    } formats[] = {
+        {"json", print_json, NULL},          {"values", print_values, NULL},
+        {"table", print_table, NULL},        {"tree", NULL, tree_show},
+        {"tree-json", NULL, tree_show_json},
+    };
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i].name) != 0)
+            continue;
+        job->print = formats[i].print;
+        job->show = formats[i].show;
+        return true;
+    }
+    return false;
 }
 
 static int take_key(const char *text, uint8_t key[KEY_OCTETS], bool *has)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "zone.h"
 
 #define AGE_MAX_S INT64_C(100000000000)
 
@@ -108,6 +109,22 @@ int look_time(const char *text, int64_t now_ms, int64_t *utc_ms)
     return 0;
 }
 
+int look_local_time(const char *text, int64_t now_ms, int64_t *utc_ms)
+{
+    struct tm tm = {.tm_isdst = -1, .tm_hour = 12}; /* noon is there every day */
+    int64_t utc;
+    int rc = look_time(text, now_ms, &utc);
+
+    if (rc != 0)
+        return rc;
+    if (strlen(text) == strlen("2026-11-01") && strspn(text, "0123456789-") == strlen(text)) {
+        (void)strptime(text, "%Y-%m-%d", &tm);
+        utc = zone_day_start(mktime(&tm)) * 1000;
+    }
+    *utc_ms = utc;
+    return 0;
+}
+
 const char *look_since(struct look *l, const char *text)
 {
     return look_time(text, clock_utc_ms(), &l->query.after.time_ms) == 0
@@ -117,10 +134,8 @@ const char *look_since(struct look *l, const char *text)
 
 const char *look_meter(struct look *l, const char *text)
 {
-    if (strlen(text) != METER_ID_CHARS || strspn(text, "0123456789ABCDEFabcdef") != METER_ID_CHARS)
+    if (!meter_id_read(text, l->meter))
         return "--meter: a meter's id has 16 hex digits";
-    for (int i = 0; i < METER_ID_CHARS; i++)
-        l->meter[i] = (char)(text[i] >= 'a' ? text[i] - 'a' + 'A' : text[i]);
     l->query.meter = l->meter;
     return NULL;
 }
@@ -155,15 +170,4 @@ int look_open(const char *command, const struct store_conf *conf, struct store *
         fprintf(stderr, "zaehlwerk %s: database: %s\n", command, why);
     store_free(s);
     return rc == -EINVAL ? EX_CONFIG : rc == -ENODATA ? EX_DATAERR : EX_UNAVAILABLE;
-}
-
-void look_print_time(int64_t utc_ms, char text[LOOK_TIME_CHARS])
-{
-    time_t t = (time_t)(utc_ms / 1000);
-    struct tm tm;
-    size_t n;
-
-    gmtime_r(&t, &tm);
-    n = strftime(text, LOOK_TIME_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + n, LOOK_TIME_CHARS - n, ".%03dZ", (int)(utc_ms % 1000));
 }

@@ -26,6 +26,10 @@ struct look {
 int look_time(const char *text, int64_t now_ms, int64_t *utc_ms)
     __attribute__((warn_unused_result));
 
+/** The same, but a date is the beginning of that day in this process's zone (zone_use). */
+int look_local_time(const char *text, int64_t now_ms, int64_t *utc_ms)
+    __attribute__((warn_unused_result));
+
 /** Take one filter's argument. Returns NULL, or what is wrong with it. */
 const char *look_since(struct look *l, const char *text);
 const char *look_meter(struct look *l, const char *text);
@@ -33,9 +37,5 @@ const char *look_reason(struct look *l, const char *text);
 
 /** Connect to the database. Returns an exit status; when it is not 0, stderr says why. */
 int look_open(const char *command, const struct store_conf *conf, struct store **out);
-
-/** "2026-11-24T08:00:00.123Z" of ms since 1970 UTC. */
-#define LOOK_TIME_CHARS 40
-void look_print_time(int64_t utc_ms, char text[LOOK_TIME_CHARS]);
 
 #endif

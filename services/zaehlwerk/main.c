@@ -11,9 +11,11 @@ static const struct {
     const char *does;
 } commands[] = {
     {"decode", command_decode, "decrypt frames with a key and print the readings"},
+    {"anonymise", command_anonymise, "make telegrams for a bug report: throwaway key and names"},
     {"check", command_check, "say whether the settings are sound and broker and database answer"},
     {"tail", command_tail, "print one line for each reading, live"},
     {"retire", command_retire, "close the slot of an mqtt-ingest for good"},
+    {"export", command_export, "print readings and quarter hours as CSV or JSON"},
     {"rejects", command_rejects, "list what could not become a reading"},
     {"replay", command_replay, "send rejects through again"},
 };
@@ -22,7 +24,7 @@ static int help(FILE *out, int status)
 {
     fprintf(out, "usage: zaehlwerk COMMAND [OPTIONS]   (COMMAND --help tells more)\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].does);
     return status;
 }
 

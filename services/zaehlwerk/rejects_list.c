@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "hex.h"
 #include "log.h"
+#include "instant.h"
 #include "look.h"
 #include "utf8.h"
 
@@ -56,11 +57,11 @@ static int help(void)
 /* NULL where there is no time. */
 static json_t *json_time(int64_t utc_ms)
 {
-    char text[LOOK_TIME_CHARS];
+    char text[INSTANT_CHARS];
 
     if (utc_ms == 0)
         return json_null();
-    look_print_time(utc_ms, text);
+    instant_print_ms(utc_ms, text);
     return json_string(text);
 }
 
@@ -86,13 +87,13 @@ static void print_json(const struct reject_row *row, const char *topic, const ch
 
 static void print_table(const struct reject_row *row, const char *topic, const char *detail)
 {
-    char digest[2 * DIGEST_OCTETS + 1], time[LOOK_TIME_CHARS], resolved[LOOK_TIME_CHARS + 12] = "";
+    char digest[2 * DIGEST_OCTETS + 1], time[INSTANT_CHARS], resolved[INSTANT_CHARS + 12] = "";
 
     hex_encode(row->mark.digest, DIGEST_OCTETS, digest);
-    look_print_time(row->mark.time_ms, time);
+    instant_print_ms(row->mark.time_ms, time);
     if (row->resolved_ms != 0) {
         memcpy(resolved, "  resolved ", sizeof "  resolved ");
-        look_print_time(row->resolved_ms, resolved + strlen(resolved));
+        instant_print_ms(row->resolved_ms, resolved + strlen(resolved));
     }
     printf("%s  %-16s  %-14s  %6lld  %.*s  %s%s%s%s\n", time,
            *row->meter == '\0' ? "-" : row->meter, row->reason, (long long)row->octets,

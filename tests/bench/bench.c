@@ -81,7 +81,7 @@ static void compare(const char *stage_name,
     }
     qsort(a, ROUNDS, sizeof a[0], by_value);
     qsort(l, ROUNDS, sizeof l[0], by_value);
-    printf("%-42s %11.0f/s   %5.2f of %s (%.0f/s)\n", stage_name, a[ROUNDS / 2],
+    printf("%-48s %11.0f/s   %5.2f of %s (%.0f/s)\n", stage_name, a[ROUNDS / 2],
            a[ROUNDS / 2] / l[ROUNDS / 2], limit_name, l[ROUNDS / 2]);
 }
 
@@ -228,9 +228,10 @@ static double batched_zeromq(struct bench *b)
 static struct store_conf conf;
 static struct store *store;
 static int64_t row_time = 1700000000;
+static int row_meters = METERS;
 
-/* ROWS new readings, METERS at a time, five seconds apart. */
-static double store_rows(struct bench *b)
+/* ROWS new readings of row_meters meters, five seconds apart. */
+static double write_rows(struct bench *b)
 {
     const struct record *rows[BATCH];
     struct record *copies = calloc(BATCH, sizeof *copies);
@@ -245,7 +246,10 @@ static double store_rows(struct bench *b)
             copies[i].reading.time = row_time;
             copies[i].arrival_ms = row_time * 1000 + 700 + (done + i) * 37 % 500;
             copies[i].reading.counter = row_time / 5;
-            if ((i + 1) % METERS == 0)
+            if (row_meters != METERS)
+                snprintf(copies[i].reading.meter, sizeof copies[i].reading.meter, "%016X",
+                         (done + i) % row_meters);
+            if ((done + i + 1) % row_meters == 0)
                 row_time += 5;
         }
         must(store_write(store, rows, BATCH, &counts, why) == 0 && counts.readings == BATCH, why);
@@ -330,7 +334,7 @@ static void print_sqlite_size(const char *path)
                             -1, &q, NULL) == SQLITE_OK &&
              sqlite3_step(q) == SQLITE_ROW,
          "size");
-    printf("%-42s %11d octets a reading (the whole file)\n", "SQLite", sqlite3_column_int(q, 0));
+    printf("%-48s %11d octets a reading (the whole file)\n", "SQLite", sqlite3_column_int(q, 0));
     sqlite3_finalize(q);
     sqlite3_close(db);
 }
@@ -344,7 +348,7 @@ static void print_postgresql_size(void)
                   "count(*)) FROM smartmeter.history_compact");
 
     must(PQntuples(r) == 1, "size");
-    printf("%-42s %7s + %s octets a reading (heap + index)\n", "PostgreSQL", PQgetvalue(r, 0, 0),
+    printf("%-48s %7s + %s octets a reading (heap + index)\n", "PostgreSQL", PQgetvalue(r, 0, 0),
            PQgetvalue(r, 0, 1));
     PQclear(r);
     PQfinish(c);
@@ -410,6 +414,22 @@ static void open_store(char *url)
     must(store != NULL && store_connect(store, why) == 0, why);
 }
 
+/* Of one meter, of METERS, and of more than a transaction holds. */
+static void bench_store(struct bench *b,
+                        const char *name,
+                        const char *limit_name,
+                        double (*limit)(struct bench *))
+{
+    static const int meters[] = {1, METERS, 1000};
+    char text[64];
+
+    for (size_t i = 0; i < sizeof meters / sizeof meters[0]; i++) {
+        row_meters = meters[i];
+        snprintf(text, sizeof text, "db-writer, %s, meters %d, 500 a commit", name, row_meters);
+        compare(text, write_rows, limit_name, limit, b);
+    }
+}
+
 static void bench_stores(struct bench *b)
 {
     char *postgresql = getenv("BENCH_POSTGRESQL");
@@ -418,7 +438,7 @@ static void bench_stores(struct bench *b)
     snprintf(path, sizeof path, "/tmp/zaehlwerk-bench.%d", (int)getpid());
     snprintf(url, sizeof url, "sqlite:%s", path);
     open_store(url);
-    compare("db-writer store, SQLite, 500 a commit", store_rows, "raw inserts", raw_sqlite, b);
+    bench_store(b, "SQLite", "raw inserts", raw_sqlite);
     store_free(store);
     print_sqlite_size(path);
     snprintf(remove, sizeof remove, "rm -f %s* /tmp/zaehlwerk-bench-raw.%d*", path, (int)getpid());
@@ -426,7 +446,7 @@ static void bench_stores(struct bench *b)
     if (postgresql == NULL)
         return;
     open_store(postgresql);
-    compare("db-writer store, PostgreSQL, 500 a commit", store_rows, "raw COPY", raw_copy, b);
+    bench_store(b, "PostgreSQL", "raw COPY", raw_copy);
     store_free(store);
     print_postgresql_size();
 }

@@ -24,7 +24,7 @@ BIN = pathlib.Path(os.environ.get("ZAEHLWERK_BIN", ROOT / "build/san/bin"))
 PATIENCE = 60  # seconds until something that must happen has failed; never a measure of speed
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|LeakSanitizer has encountered")
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1",
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
 }
 # Nothing of the caller's own settings may reach the programs under test.

@@ -10,7 +10,17 @@ import subprocess
 
 from harness import free_port, wait_until
 
+EDGES = "m.meter, first_s, first_win, first_wout, last_s, last_win, last_wout"
 COLUMNS = "meter, counter, suspect, win, wout, pin, pout, u1, u2, u3, i1, i2, i3, pf"
+
+
+def edges_of(rows):
+    """quarters as (meter, start): [(time, win, wout) of the first reading, of the last], or [] of none."""
+    return {
+        (r["meter"], r["start"]): [] if r["first_s"] is None else [
+            (r["start"] + r[f"{e}_s"], r[f"{e}_win"], r[f"{e}_wout"]) for e in ("first", "last")]
+        for r in rows
+    }  # fmt: skip
 
 
 class Sqlite:
@@ -45,6 +55,12 @@ class Sqlite:
 
     def debounced(self):
         return self.readings("historydebounced", ", window_start")
+
+    def quarters(self):
+        return edges_of(self.query(f"SELECT {EDGES}, start FROM quarters q JOIN meters m ON m.id = q.meter"))
+
+    def quarter_hours(self):
+        return {(r["meter"], r["time"]): (r["win"], r["wout"], r["quality"]) for r in self.query("SELECT * FROM quarter_hour")}
 
     def rejects(self, where="1 = 1"):
         rows = self.query(f"SELECT digest, time, meter, topic, reason, detail, payload FROM rejects WHERE {where}")
@@ -132,6 +148,14 @@ class Postgres:
 
     def debounced(self):
         return self.readings("historydebounced", ", extract(epoch FROM window_start)::float8 AS window_start")
+
+    def quarters(self):
+        return edges_of(self.query(
+            f"SELECT {EDGES}, extract(epoch FROM start)::bigint AS start FROM quarters q JOIN meters m ON m.id = q.meter"))  # fmt: skip
+
+    def quarter_hours(self):
+        rows = self.query("SELECT meter, extract(epoch FROM time)::bigint AS time, win, wout, quality FROM quarter_hour")
+        return {(r["meter"], r["time"]): (r["win"], r["wout"], r["quality"]) for r in rows}
 
     def rejects(self, where="1 = 1"):
         rows = self.query(

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 
 import chaos
+import quarters
 from frames import Meter, header_of
 from harness import Case, wait_until
 from mqtt import Client
@@ -46,6 +47,8 @@ class Chaos:
             self.assertEqual([r for r in rows if r != wanted[chaos.key(r)]], [])
         with self.subTest("historydebounced"):
             self.check_windows(town, chaos.earliest(wanted.values()))
+        with self.subTest("quarters"):
+            self.check_quarters(town)
         with self.subTest("rejects"):
             self.check_rejects(town)
         with self.subTest("processes"):
@@ -64,6 +67,14 @@ class Chaos:
         self.assertEqual(have.keys() - want.keys(), set(), "windows of nothing")
         wrong = {k: (have[k], w) for k, w in want.items() if have[k] != w}
         self.assertEqual(wrong, {}, f"{len(wrong)} windows do not hold their earliest reading")
+
+    def check_quarters(self, town):
+        have = town.db.quarters()
+        want = quarters.edges(town.db.readings())
+        self.assertEqual({k: v for k, v in have.items() if v}, want)
+        for meter in {m for m, _ in want}:
+            starts = sorted(s for m, s in have if m == meter)
+            self.assertEqual(starts, list(range(starts[0], starts[-1] + 1, 900)), "a hole without rows")
 
     def check_rejects(self, town):
         def told(reason, meter, octets):

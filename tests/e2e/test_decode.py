@@ -30,6 +30,13 @@ def key(meter, ak=None):
     return ["--key", meter.key.hex(), *(["--authentication-key", ak.hex()] if ak else [])]
 
 
+def bit_7_noise(frame):
+    """Bit 7 of C, A, CI and every eleventh octet of the data changed: an odd number in all."""
+    at = [4, 5, 6, *range(20, len(frame) - 2, 11)]
+    at = at if len(at) % 2 else at[:-1]
+    return bytes(o ^ 128 if i in at else o for i, o in enumerate(frame))
+
+
 PLAIN = frames.notification(1700000000, METER.values(1))
 # Verdict, what it is about, arguments, input.
 VERDICTS = [
@@ -53,7 +60,15 @@ VERDICTS = [
     ("wrong-key", "authenticated, another key", key(OTHER, TAGGED.ak), TAGGED.telegram().octets),
     ("tag", "another authentication key", key(TAGGED, OTHER.key), TAGGED.telegram().octets),
     ("tag", "a tag of another telegram", key(TAGGED, TAGGED.ak), None),
-    ("unknown-layout", "a P1 telegram inside", None, None),
+    ("other-interface", "a P1 telegram inside", None, None),
+    ("other-interface", "P1 text", key(METER), b"/SAG5\\253833635_A\r\n\r\n1-0:1.8.0(000123.456*kWh)\r\n!1A2B\r\n"),
+    ("other-interface", "lines of P1 text", key(METER), b"1-0:1.8.0(000123.456*kWh)\r\n1-0:2.8.0(000000.000*kWh)\r\n"),
+    ("other-interface", "ciphered P1, cut short", key(METER), bytes.fromhex(frames.vector("steiermark-sagemcom-t210dr-1")["frames"][0])[:300]),
+    ("other-interface", "an HDLC frame", key(METER), bytes.fromhex(frames.vector("wien-iskra-am550-gist")["frames"][0])),
+    ("parity", "7 data bits", key(METER), bytes(o & 127 for o in T.frames[0])),
+    ("parity", "even octets replaced", key(METER), bytes(o if bin(o).count("1") % 2 else 0 for o in T.frames[0])),
+    ("parity", "even octets dropped", key(METER), bytes(o for o in T.frames[0] if bin(o).count("1") % 2)),
+    ("parity", "bit 7 noise", key(METER), bit_7_noise(T.frames[0])),
     ("unknown-layout", "no register inside", key(METER), sealed(b"\x0F\x80\x00\x00\x01\x00\x02\x01\x11\x05")),
     ("not-a-frame", "text", key(METER), b"Good morning"),
     ("not-a-frame", "nothing at all", key(METER), b""),
@@ -129,6 +144,47 @@ class Decode(Case):
         for field, value in T.values.items():
             self.assertRegex(out, rf"(?m)^ *{field} +{value} {frames.UNITS[field]}$")
         self.assertEqual(self.decode(key(METER), T.octets)[1], out, "the default")
+
+    def test_tree(self):
+        status, out, told = self.decode([*key(METER), "--format", "tree"], T.octets)
+        self.assertEqual((status, told), (0, ""))
+        lines = [" ".join(line.split()) for line in out.splitlines()]
+        for line in (
+            "telegram: 1, 283 octets", "M-Bus frame: 256 octets, sound", "0001 FA FA L: 250", "0006 00 CI: fragment 0, more follow",
+            "0106 11 CI: fragment 1, the last", "0008 67 DTSAP: 103", "APDU: 261 octets", "0000 DB tag: general-glo-ciphering",
+            f"000E {T.counter.to_bytes(4, 'big').hex(' ').upper()} invocation counter: {T.counter}", "plaintext: 243 octets",
+            "000D 20 security control: suite 0, encrypted, not authenticated, unicast key", f"= in UTC: {rfc3339(T.time)}",
+            "0012 02 23 structure: of 35", "0022 09 06 01 00 01 08 00 FF octet string: OBIS 1-0:1.8.0*255 active energy import",
+            "verdict: ok"):  # fmt: skip
+            self.assertIn(line, lines)
+        for field, value in T.values.items():
+            self.assertIn(f"{field} = {value} {frames.UNITS[field]}".removesuffix(" 1"), lines)
+        self.assertIn(f"system title: {METER.id}: TST", out)
+        self.assertNotIn("!", out)
+
+    def test_tree_of_what_does_not_decode(self):
+        for verdict, why, arguments, octets in (fill(*row) for row in VERDICTS):
+            if not octets or "JSON" in why:
+                continue
+            with self.subTest(verdict, why=why):
+                status, out, told = self.decode([*arguments, "--format", "tree"], octets)
+                self.assertEqual(status, 65)
+                self.assertRegex(told, f"^zaehlwerk decode: {verdict if why != 'the second frame first' else 'sequence'}: ")
+                self.assertRegex(out, rf"(?m)^! +([0-9A-F]{{4}} .+|verdict: )\b{verdict}: ")
+        _, out, _ = self.decode([*key(METER), "--format", "tree"], T.frames[0])  # half of it all the same
+        self.assertIn("WIn = ", out)
+        _, out, _ = self.decode([*key(METER), "--format", "tree"], VERDICTS[0][3])
+        self.assertRegex(out, "(?m)^! +00FE  .. +checksum: .. expected, .. found$")
+
+    def test_tree_covers_every_octet(self):
+        for v in frames.vectors():
+            octets = bytes.fromhex("".join(v["frames"]))
+            arguments = [*(["--key", v["key"]] if v["key"] else []), "--format", "tree-json"]
+            with self.subTest(v["id"]):
+                out = self.decode(arguments, octets)[1] if octets else ""
+                leaves = [n for n in map(json.loads, out.splitlines()) if n["leaf"] and n["space"] == "input"]
+                self.assertEqual(bytes.fromhex("".join(n["octets"] for n in leaves)), octets)
+                self.assertEqual([n["at"] for n in leaves[1:]], [n["at"] + n["length"] for n in leaves[:-1]])
 
     def test_key_spellings(self):
         for why, text in KEYS.items():

@@ -1,6 +1,7 @@
 """make run: everything starts, is supervised, and ends with its terminal."""
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -10,11 +11,14 @@ import subprocess
 import time
 
 import frames
-from harness import BIN, ENVIRONMENT, SANITIZER, SANITIZER_ENV, Case, wait_until
-from pipeline import SERVICES, Broker, Subscriber
+from harness import BIN, ENVIRONMENT, SANITIZER, SANITIZER_ENV, Case, free_port, http_get, wait_until
+from pipeline import SERVICES as PIPELINE, Broker, Subscriber
+from records import Wires
 from stores import Sqlite
 
-READING = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9A-F]{16} .*WIn \d+ Wh", re.M)
+SERVICES = [*PIPELINE, "dashboard"]
+# In a pipe with its date and the meter's id; on a terminal with the time alone and the meter's name.
+READING = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9A-F]{16}|\d\d:\d\d:\d\dZ) .*WIn +\d+ Wh", re.M)
 
 
 class Run:
@@ -28,7 +32,8 @@ class Run:
         if server_env is not None:
             (tree / "server.env").write_text(server_env, encoding="utf-8")
         self.env = ENVIRONMENT | SANITIZER_ENV | {
-            "ZAEHLWERK_VAR": str(self.var), "ZAEHLWERK_BIN": str(BIN), "TMPDIR": str(self.folder / "tmp")}  # fmt: skip
+            "ZAEHLWERK_VAR": str(self.var), "ZAEHLWERK_BIN": str(BIN), "TMPDIR": str(self.folder / "tmp"),
+            "DASHBOARD_LISTEN": f"127.0.0.1:{free_port()}"}  # fmt: skip
         self.script, self.written = tree / "deploy/native/run.sh", b""
         command = [self.script]
         if make:  # the last two lines of the real one: what has to be installed and built is
@@ -100,7 +105,20 @@ class MakeRun(Case):
         check(lambda: len(READING.findall(run.text())) >= 8, "eight readings on the terminal")
         check(lambda: len({r["meter"] for r in run.db.readings()}) == 4, "four meters in history")
         check(lambda: len({r["meter"] for r in run.db.debounced()}) == 4, "four meters in historydebounced")
+        check(lambda: self.page_shows_all(run), "the page shows four live meters and five services that are up")
         return run
+
+    def page_shows_all(self, run):
+        """What stands behind the address that the terminal shows."""
+        found = re.search(r"^  page +http://127\.0\.0\.1:(\d+)$", run.text(), re.M)
+        if not found:
+            return False
+        with contextlib.suppress(OSError):
+            status, text = http_get(int(found[1]), "/api/state")
+            state = json.loads(text)
+            return (status, sum(m["live"] for m in state["meters"]), [(s["name"], s["state"]) for s in state["services"]]) == (
+                200, 4, [(name, "up") for name in ("mqtt-ingest", "decryptor", "debouncer", "db-writer", "publisher")])  # fmt: skip
+        return False
 
     def gone(self, run):
         """Nothing is left within 20 s, and nothing went wrong before."""
@@ -166,10 +184,12 @@ class OwnSettings(Case):
 
     def test_server_env(self):
         broker, meter = self.broker, frames.Meter("at home", utc=int(time.time()) - 600)
-        sub = Subscriber(broker, "home/values")
+        sub, wires = Subscriber(broker, "home/values"), Wires(self.world)
+        readings = wires.subscribe("readings", b"reading.")  # a consumer from outside
         run = Run(self.world, "own", (
             f"# my own meter\r\nMQTT_HOST=127.0.0.1\nMQTT_PORT='{broker.port}'\nexport SMARTMETER_KEY=\"{meter.key.hex(':')}\"\n\n"
-            "SMARTMETER_RAWDATA_MQTT_TOPIC=home/raw\nSMARTMETER_VALUES_MQTT_TOPIC=home/values\nHTTP_LISTEN=127.0.0.1:0\n"))  # fmt: skip
+            "SMARTMETER_RAWDATA_MQTT_TOPIC=home/raw\nSMARTMETER_VALUES_MQTT_TOPIC=home/values\nHTTP_LISTEN=127.0.0.1:0\n"
+            f"READINGS_BIND={wires.endpoint('readings')}\n"))  # fmt: skip
 
         def through():
             t = meter.telegram()
@@ -178,6 +198,10 @@ class OwnSettings(Case):
 
         wait_until(through, "a reading on the values topic, in history and on the terminal")
         self.assertEqual({r["meter"] for r in run.db.readings()}, {meter.id})
+        wait_until(lambda: through() and readings.poll(0), "a reading comes to a consumer from outside")
+        listed = self.world.tool("sh", "-c", f". {run.var}/env && exec {BIN}/zaehlwerk export --table history --from 2000-01-01 --to 2100-01-01")
+        self.assertIn(meter.id.encode(), listed.stdout, "commands beside it know its settings")
+        self.assertEqual((run.var / "env").stat().st_mode & 0o077, 0, "a key stands in it")
         self.assertEqual(run.processes("mosquitto"), [], "no broker of its own")
         self.assertNotIn(meter.key.hex(), run.text())
         os.kill(run.popen.pid, signal.SIGTERM)

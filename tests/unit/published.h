@@ -50,6 +50,21 @@ static inline bool is_readable(const char *id)
     return false;
 }
 
+/** True when it is a DSMR P1 telegram: text of another interface. */
+static inline bool is_dsmr_p1(const char *id)
+{
+    return strcmp(id, "steiermark-sagemcom-t210dr-1") == 0 ||
+           strcmp(id, "luxembourg-smarty-t210d") == 0;
+}
+
+/** What becomes of it with its key. */
+static inline enum verdict verdict_of(const char *id)
+{
+    return is_readable(id)  ? VERDICT_OK
+           : is_dsmr_p1(id) ? VERDICT_OTHER_INTERFACE
+                            : VERDICT_UNKNOWN_LAYOUT;
+}
+
 /** "values": the same set of names, numerically exact. */
 static inline void check_values(const char *id, const struct reading *r, const json_t *want)
 {

@@ -149,8 +149,9 @@ static void bare_apdus_have_a_longest_too(void **state)
 static void verdicts_have_names_and_advice(void **state)
 {
     static const char *const names[] = {
-        "ok",  "checksum",       "truncated",   "lost-octets", "sequence", "no-key", "wrong-key",
-        "tag", "unknown-layout", "not-a-frame", "implausible", "poison",   "refused"};
+        "ok",          "checksum",  "truncated", "lost-octets",    "sequence",
+        "no-key",      "wrong-key", "tag",       "unknown-layout", "not-a-frame",
+        "implausible", "poison",    "refused",   "parity",         "other-interface"};
 
     (void)state;
     assert_int_equal(COUNT(names), VERDICT_COUNT);

@@ -181,6 +181,35 @@ static void topics_of_readings(void **state)
     }
 }
 
+static void filters_of_topics(void **state)
+{
+    static const struct row {
+        const char *pattern, *filter;
+        bool tells;
+    } rows[] = {
+        {"sensors/smartmeter/values", "sensors/smartmeter/values", false},
+        {"s/{meter}/values", "s/+/values", true},
+        {"s/m-{name}", "s/+", true},
+        {"{name}/{meter}", "+/+", true},
+        {"s/{place}", "s/+", false},
+        {"", "", false},
+        {"/", "/", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char filter[64];
+
+        live_filter(rows[i].pattern, filter, sizeof filter);
+        if (strcmp(filter, rows[i].filter) != 0)
+            fail_msg("%s: %s", rows[i].pattern, filter);
+        if (live_topic_tells(rows[i].pattern) != rows[i].tells)
+            fail_msg("%s: %d", rows[i].pattern, !rows[i].tells);
+        live_filter(rows[i].pattern, filter, 3);
+        assert_true(strlen(filter) < 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +219,7 @@ int main(void)
         cmocka_unit_test(without_a_clock_arrival_counts),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(topics_of_readings),
+        cmocka_unit_test(filters_of_topics),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,17 +67,6 @@ static void times_are_read(void **state)
     }
 }
 
-static void times_are_printed(void **state)
-{
-    char text[LOOK_TIME_CHARS];
-
-    (void)state;
-    look_print_time(1795507200007, text);
-    assert_string_equal(text, "2026-11-24T08:00:00.007Z");
-    look_print_time(0, text);
-    assert_string_equal(text, "1970-01-01T00:00:00.000Z");
-}
-
 static void other_filters(void **state)
 {
     struct look l = {0};
@@ -101,7 +90,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_read),
-        cmocka_unit_test(times_are_printed),
         cmocka_unit_test(other_filters),
     };
 

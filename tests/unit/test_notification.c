@@ -30,7 +30,8 @@
 static const char *const results[] = {[NOTIFICATION_OK] = "ok",
                                       [NOTIFICATION_NOISE] = "noise",
                                       [NOTIFICATION_BROKEN] = "broken",
-                                      [NOTIFICATION_UNKNOWN] = "unknown"};
+                                      [NOTIFICATION_UNKNOWN] = "unknown",
+                                      [NOTIFICATION_DSMR] = "dsmr"};
 
 /* "WIn=12937 U1=233.7 time=1632728835 status=80 number=18122" */
 static void describe(const struct reading *r, char text[512])
@@ -240,7 +241,7 @@ static void what_is_refused(void **state)
         {"not a number", HEADER "0202" U1 "17 7FC00000", NOTIFICATION_UNKNOWN},
         {"infinite", HEADER "0202" U1 "17 FF800000", NOTIFICATION_UNKNOWN},
         {"a float beyond all meters", HEADER "0202" U1 "18 7FEFFFFFFFFFFFFF", NOTIFICATION_UNKNOWN},
-        {"DSMR (T210-D-r)", "2F5341473520 0D0A 312D303A312E372E30 21 0D0A", NOTIFICATION_UNKNOWN},
+        {"DSMR (T210-D-r)", "2F5341473520 0D0A 312D303A312E372E30 21 0D0A", NOTIFICATION_DSMR},
 
         {"an octet behind the contents", HEADER "0202" WIN "1107 00", NOTIFICATION_BROKEN},
         {"a second value behind the contents", HEADER "0202" WIN "1107 0202" PIN "1107",
