@@ -61,7 +61,7 @@ test-chaos:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT) $B/test/fuzz_firmware $B/test/portal_host build/npm/browser/.lock
+tests: $(UNIT) $(addprefix $B/test/,fuzz_firmware portal_host pin_host) build/npm/browser/.lock
 
 bench:
 	@deploy/native/packages.sh test
@@ -105,6 +105,10 @@ $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
 $B/test/portal_host: $B/tests/firmware/portal_host.o $B/core.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/test/pin_host: $B/tests/firmware/pin_host.o $B/firmware/esp8266/main/pin.o $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
+$B/tests/firmware/pin_host.o: CPPFLAGS += -Ifirmware/esp8266/main
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)

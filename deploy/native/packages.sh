@@ -11,7 +11,7 @@ case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
                 runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps spin chromium fonts-dejavu-core mandoc
-                gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
+                libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
 *) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
 esac

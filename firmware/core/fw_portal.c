@@ -257,6 +257,7 @@ static void put_broker(struct page *g)
     put_input(g, "topic", " required");
     put_switch(g, "tls");
     put_ca(g);
+    put_input(g, "fingerprint", "");
     put(g, "</fieldset>");
 }
 
@@ -366,7 +367,7 @@ static const char *read_fields(const struct fw_request *r, struct fw_settings *s
 
 /* A new certificate goes to the scratch; *ca is NULL when there is none. */
 static const char *
-read_ca(const struct fw_portal *p, const struct fw_request *r, bool tls, const char **ca)
+read_ca(const struct fw_portal *p, const struct fw_request *r, bool needed, const char **ca)
 {
     int len = fw_form_get(r->body, r->body_len, "ca", p->scratch, FW_SCRATCH);
 
@@ -374,7 +375,7 @@ read_ca(const struct fw_portal *p, const struct fw_request *r, bool tls, const c
     if (len == FW_FORM_WRONG ||
         (len > 0 && strncmp(p->scratch, "-----BEGIN CERTIFICATE-----", 27) != 0))
         return "ca";
-    return tls && len <= 0 && !p->has_ca ? "ca" : NULL;
+    return needed && len <= 0 && !p->has_ca ? "ca" : NULL;
 }
 
 static void take_form(struct page *g, const struct fw_request *r)
@@ -384,7 +385,7 @@ static void take_form(struct page *g, const struct fw_request *r)
     g->form = *g->portal->settings;
     g->s = &g->form;
     g->wrong = read_fields(r, &g->form);
-    wrong_ca = read_ca(g->portal, r, g->form.tls != 0, &ca);
+    wrong_ca = read_ca(g->portal, r, g->form.tls != 0 && g->form.fingerprint[0] == '\0', &ca);
     if (g->wrong == NULL)
         g->wrong = wrong_ca;
     if (g->wrong != NULL) {

@@ -4,6 +4,7 @@
 
 #include "fw_crc.h"
 #include "fw_line.h"
+#include "hex.h"
 
 /*
  *   5A 57 | version | fields... | CRC-16 of all before, low octet first
@@ -34,6 +35,7 @@ const struct fw_field fw_fields[FW_FIELDS] = {
     FIELD("swap_pins", 13, FW_SWITCH, swap_pins),
     FIELD("damaged", 14, FW_SWITCH, damaged),
     FIELD("discovery", 15, FW_SWITCH, discovery),
+    FIELD("fingerprint", 16, FW_TEXT, fingerprint),
 };
 
 static bool is_text(const struct fw_field *f)
@@ -182,6 +184,22 @@ bool fw_settings_set(struct fw_settings *s, const struct fw_field *f, const char
     return true;
 }
 
+bool fw_settings_pin(const struct fw_settings *s, uint8_t out[FW_PIN_LEN])
+{
+    char digits[2 * FW_PIN_LEN + 1];
+    size_t n = 0;
+
+    for (const char *at = s->fingerprint; *at != '\0'; at++) {
+        if (*at == ':' && n > 0 && n % 2 == 0 && at[1] != '\0' && at[1] != ':')
+            continue;
+        if (n == sizeof digits - 1)
+            return false;
+        digits[n++] = *at;
+    }
+    digits[n] = '\0';
+    return hex_decode(digits, out, FW_PIN_LEN) == 0;
+}
+
 /* A topic to publish to: no wildcard, no empty one. */
 static bool is_topic(const char *text)
 {
@@ -191,6 +209,7 @@ static bool is_topic(const char *text)
 const char *fw_settings_wrong(const struct fw_settings *s)
 {
     size_t secret = strlen(s->wifi_password);
+    uint8_t pin[FW_PIN_LEN];
 
     if (s->ssid[0] == '\0')
         return "ssid";
@@ -208,5 +227,7 @@ const char *fw_settings_wrong(const struct fw_settings *s)
         return "name";
     if (s->update_url[0] != '\0' && strncmp(s->update_url, "https://", 8) != 0)
         return "update_url";
+    if (s->fingerprint[0] != '\0' && !fw_settings_pin(s, pin))
+        return "fingerprint";
     return NULL;
 }

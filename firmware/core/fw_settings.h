@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FW_SETTINGS_MAX 640 /* octets of all settings encoded, and more */
+#define FW_SETTINGS_MAX 768 /* octets of all settings encoded, and more */
 
 /** Texts end with a NUL; the CA certificate is kept apart, for its size. */
 struct fw_settings {
@@ -19,13 +19,16 @@ struct fw_settings {
     char status_topic[65]; /* retained status, and the last will below it */
     char name[33];         /* MQTT client id and host name */
     char update_url[129];  /* https://...: where updates are fetched; empty: none */
+    char fingerprint[96];  /* SHA-256 of the broker's certificate, hex; empty: the CA decides */
     uint16_t port;
-    uint8_t tls;       /* 1: with the stored CA certificate */
+    uint8_t tls;       /* 1: with the fingerprint or the stored CA certificate */
     uint8_t line_mode; /* place in fw_line_modes, or FW_LINE_AUTO */
     uint8_t swap_pins; /* 1: the meter on GPIO13 (D7), so that the USB serial stays for logs */
     uint8_t damaged; /* 1: damaged telegrams are sent too, one a minute, so that the server tells */
     uint8_t discovery; /* 1: Home Assistant is told of the diagnostics */
 };
+
+#define FW_PIN_LEN 32 /* SHA-256 */
 
 enum fw_field_kind { FW_TEXT, FW_SECRET, FW_NUMBER, FW_SWITCH, FW_CHOICE };
 
@@ -38,7 +41,7 @@ struct fw_field {
     uint16_t size; /* of the member */
 };
 
-#define FW_FIELDS 15
+#define FW_FIELDS 16
 
 extern const struct fw_field fw_fields[FW_FIELDS];
 
@@ -60,6 +63,12 @@ size_t fw_settings_encode(const struct fw_settings *s, uint8_t out[FW_SETTINGS_M
  */
 enum fw_settings_result
 fw_settings_decode(struct fw_settings *s, const uint8_t *octets, size_t len);
+
+/**
+ * The fingerprint as octets: 64 hex digits in either case, colons between octets or not, as OpenSSL
+ * and browsers show it. False when it is anything else, "" too; out is then undefined.
+ */
+bool fw_settings_pin(const struct fw_settings *s, uint8_t out[FW_PIN_LEN]);
 
 /** The form name of the first setting that cannot work, or NULL: all can. */
 const char *fw_settings_wrong(const struct fw_settings *s);

@@ -33,7 +33,7 @@ class Portal(Case):
         first, second = self.saved
         want = {"ssid": 'Café <free> "WLAN"', "wifi_password": "gehe&im=+%41 ä", "broker": "broker.local", "port": "8883",
                 "user": "zähler", "password": 'p"w\\', "topic": "sensors/smartmeter", "status_topic": "status/smartmeter",
-                "name": "Zaehlwerk-A1B2C3", "tls": "1", "update_url": "", "line_mode": "1", "swap_pins": "1", "damaged": "1",
+                "name": "Zaehlwerk-A1B2C3", "tls": "1", "fingerprint": "", "update_url": "", "line_mode": "1", "swap_pins": "1", "damaged": "1",
                 "discovery": "0"}  # fmt: skip
         self.assertEqual({k: v for k, v in first.items() if k != "ca"}, want)
         self.assertGreater(first["ca"], 80)

@@ -7,8 +7,9 @@
 #include "buf.h"
 #include "fw_portal.h"
 
-#define CA      "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-#define CA_FORM "ca=-----BEGIN+CERTIFICATE-----%0D%0AMIIB%0D%0A-----END+CERTIFICATE-----%0D%0A"
+#define CA          "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+#define FINGERPRINT "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
+#define CA_FORM     "ca=-----BEGIN+CERTIFICATE-----%0D%0AMIIB%0D%0A-----END+CERTIFICATE-----%0D%0A"
 
 /* A device and the last answer. */
 struct device {
@@ -265,6 +266,7 @@ static void what_is_wrong_is_named(void **state)
         {"ssid=n&broker=b&line_mode=9", "line_mode"},
         {"ssid=n&broker=b&tls=1", "ca"},
         {"ssid=n&broker=b&ca=no", "ca"},
+        {"ssid=n&broker=b&tls=1&fingerprint=ABCD", "fingerprint"},
         {"ssid=n&broker=%&ca=no", "broker"},
     };
     struct device d;
@@ -295,6 +297,19 @@ static void a_stored_certificate_will_do(void **state)
     has(ask(&d, "/?lang=en", "", NULL), "A certificate is stored");
     ask(&d, "/save", "en", "ssid=n&broker=b&tls=1&ca=");
     assert_int_equal(d.saves, 1);
+    assert_string_equal(d.ca, "");
+    buf_free(&d.page);
+}
+
+static void a_fingerprint_will_do(void **state)
+{
+    struct device d;
+
+    (void)state;
+    device_open(&d);
+    ask(&d, "/save", "en", "ssid=n&broker=b&tls=1&ca=&fingerprint=" FINGERPRINT);
+    assert_int_equal(d.saves, 1);
+    assert_string_equal(d.saved.fingerprint, FINGERPRINT);
     assert_string_equal(d.ca, "");
     buf_free(&d.page);
 }
@@ -337,6 +352,7 @@ int main(void)
         cmocka_unit_test(an_empty_password),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_stored_certificate_will_do),
+        cmocka_unit_test(a_fingerprint_will_do),
         cmocka_unit_test(a_certificate_too_long),
         cmocka_unit_test(what_cannot_be_saved),
     };

@@ -8,6 +8,11 @@
 #include "fw_line.h"
 #include "fw_settings.h"
 
+#define PIN "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
+#define PIN_COLONS                                                                                 \
+    "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:"   \
+    "1E:1F"
+
 static const struct fw_field *field(const char *name)
 {
     for (const struct fw_field *f = fw_fields; f < fw_fields + FW_FIELDS; f++)
@@ -77,7 +82,7 @@ static void golden(void **state)
     static const char hex[] =
         "5A5701 0104686F6D65 0200 030C62726F6B65722E6C6F63616C 0402075B 0500 0600"
         "071273656E736F72732F736D6172746D65746572 08117374617475732F736D6172746D65746572"
-        "09107A6165686C7765726B2D413142324333 0A0100 0B00 0C01FF 0D0101 0E0101 0F0101";
+        "09107A6165686C7765726B2D413142324333 0A0100 0B00 0C01FF 0D0101 0E0101 0F0101 1000";
     struct fw_settings s;
     struct octets want = octets_from_hex(hex);
     uint8_t octets[FW_SETTINGS_MAX];
@@ -223,6 +228,11 @@ static void what_cannot_work(void **state)
         {"name", "a/b"},
         {"name", "a+"},
         {"update_url", "http://x/y"},
+        {"fingerprint", "AB"},
+        {"fingerprint", PIN "0"},
+        {"fingerprint", PIN ":"},
+        {"fingerprint", ":" PIN},
+        {"fingerprint", "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1g"},
     };
     struct fw_settings s;
 
@@ -245,6 +255,25 @@ static void what_cannot_work(void **state)
     }
 }
 
+static void a_fingerprint_as_people_write_it(void **state)
+{
+    static const char *const texts[] = {
+        PIN, PIN_COLONS, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"};
+    struct fw_settings s;
+    uint8_t pin[FW_PIN_LEN];
+
+    (void)state;
+    sound(&s);
+    assert_false(fw_settings_pin(&s, pin));
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_true(set(&s, "fingerprint", texts[i]));
+        assert_null(fw_settings_wrong(&s));
+        assert_true(fw_settings_pin(&s, pin));
+        for (uint8_t k = 0; k < FW_PIN_LEN; k++)
+            assert_int_equal(pin[k], k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_text_too_long_is_skipped),
         cmocka_unit_test(what_a_form_may_set),
         cmocka_unit_test(what_cannot_work),
+        cmocka_unit_test(a_fingerprint_as_people_write_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

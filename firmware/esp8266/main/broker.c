@@ -12,6 +12,7 @@
 
 #include "fw_join.h"
 #include "fw_text.h"
+#include "pin.h"
 #include "trial.h"
 
 enum {
@@ -213,13 +214,15 @@ static void name_topic(const struct fw_settings *s, const char *below, char topi
 static esp_mqtt_client_handle_t make_client(struct broker *b)
 {
     const struct fw_settings *s = b->parts.settings;
+    uint8_t fingerprint[FW_PIN_LEN];
+    bool pinned = s->tls && fw_settings_pin(s, fingerprint);
     const esp_mqtt_client_config_t c = {
         .event_handle = on_event,
         .user_context = b,
         .host = s->broker,
         .port = s->port,
         .transport = s->tls ? MQTT_TRANSPORT_OVER_SSL : MQTT_TRANSPORT_OVER_TCP,
-        .cert_pem = s->tls ? b->parts.ca : NULL,
+        .cert_pem = s->tls && !pinned ? b->parts.ca : NULL,
         .client_id = s->name,
         .username = s->user[0] == '\0' ? NULL : s->user,
         .password = s->user[0] == '\0' ? NULL : s->password,
@@ -233,6 +236,8 @@ static esp_mqtt_client_handle_t make_client(struct broker *b)
         .buffer_size = CLIENT_OCTETS,
     };
 
+    if (pinned)
+        pin_use(fingerprint);
     return esp_mqtt_client_init(&c);
 }
 
