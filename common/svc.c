@@ -11,11 +11,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alive.h"
 #include "http.h"
 #include "link.h"
 #include "log.h"
 
-enum { STOP_SECONDS = 10 };
+enum { STOP_SECONDS = 10, ALIVE_MS = 3000 };
 
 #define NOT_YET "not connected yet" /* no trouble so far: not logged */
 
@@ -35,11 +36,30 @@ struct hook {
 static void help(const struct svc_info *info)
 {
     printf("%s %s: %s\n\n"
-           "usage: %s [--help | --version | --check-config]\n\n"
+           "usage: %s [--help | --version | --check-config | --healthcheck]\n\n"
+           "--check-config says whether the settings are sound; --healthcheck asks the running\n"
+           "service at HTTP_LISTEN whether it lives (status 0 or 1).\n\n"
            "Settings are environment variables; NAME_FILE instead of NAME names a file that holds\n"
            "the value. Defaults stand in brackets.\n\n",
            info->name, ZW_VERSION, info->purpose, info->name);
     conf_help(stdout, info->options);
+}
+
+/* --healthcheck: of the settings only the one that says whom to ask. Returns the exit status. */
+static int healthcheck(const struct svc *svc, const struct svc_info *info, void *self)
+{
+    struct conf_option options[] = {CONF_END, CONF_END};
+    int rc;
+
+    for (const struct conf_option *o = info->options; o->name != NULL; o++)
+        if (strcmp(o->name, "HTTP_LISTEN") == 0)
+            options[0] = *o;
+    log_open(info->name, LOG_LEVEL_INFO, false);
+    rc = conf_read(options, self);
+    if (rc == 0)
+        rc = alive_ask(svc->conf.http_listen, ALIVE_MS);
+    conf_free(options, self);
+    return rc == 0 ? EX_OK : 1; /* the two that container engines know */
 }
 
 /* --help and --version end here. Returns whether only the settings are to be checked. */
@@ -91,9 +111,12 @@ static int check_addresses(const struct svc *svc, const void *self)
 
 int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc, char **argv)
 {
-    bool only_check = read_arguments(info, argc, argv);
+    bool only_check;
     int rc;
 
+    if (argc > 1 && strcmp(argv[1], "--healthcheck") == 0)
+        exit(healthcheck(svc, info, self));
+    only_check = read_arguments(info, argc, argv);
     svc->info = info;
     svc->signals = -1;
     log_open(info->name, LOG_LEVEL_INFO, false);

@@ -60,10 +60,10 @@ struct svc {
 };
 
 /**
- * Read the command line (--help, --version, --check-config end the process here with status 0) and
- * the environment into self, of which svc is a member; open log, loop and the HTTP endpoints; block
- * SIGTERM, SIGINT and SIGHUP for the loop.
- * Returns 0; -EINVAL for a wrong setting, already logged; another negative errno.
+ * Read the command line (--help, --version, --check-config end the process here with status 0,
+ * --healthcheck with 0 or 1) and the environment into self, of which svc is a member; open log,
+ * loop and the HTTP endpoints; block SIGTERM, SIGINT and SIGHUP for the loop. Returns 0; -EINVAL
+ * for a wrong setting, already logged; another negative errno.
  */
 int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc, char **argv)
     __attribute__((warn_unused_result));

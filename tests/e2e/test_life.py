@@ -3,7 +3,7 @@
 import signal
 
 import frames
-from harness import Case, free_port, wait_until
+from harness import BIN, Case, free_port, wait_until
 from pipeline import SERVICES, Broker, Pipeline, paused
 from stores import Sqlite
 
@@ -101,6 +101,33 @@ class Alone(Case):
                     process.stop(number)
                     self.assertEqual(len(process.lines("event=stop", "status=0")), 1)
                     self.assertEqual(process.lines("level=error"), [])
+
+    def test_healthcheck(self):
+        """NAME --healthcheck asks the service that runs with the same HTTP_LISTEN."""
+        for name in [*self.MISSING, "dashboard", "example-consumer"]:
+            with self.subTest(name):
+                listen = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", "DASHBOARD_LISTEN": "127.0.0.1:0",
+                          "METER": "0123456789ABCDEF", "SWITCH_COMMAND": "/bin/true"}  # fmt: skip
+
+                def healthcheck(name=name, listen=listen):
+                    result = self.world.tool(BIN / name, "--healthcheck", env=listen)
+                    return result.returncode, result.stderr.decode().count("\n")
+
+                self.assertEqual(healthcheck(), (1, 1))
+                process = self.start(name, "healthcheck", **listen)
+                process.port()
+                self.assertEqual(healthcheck(), (0, 0))
+                process.stop()
+                self.assertEqual(healthcheck(), (1, 1))
+
+    def test_healthcheck_of_a_service_that_hangs(self):
+        listen = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}"}
+        process = self.start("debouncer", "hangs", **listen)
+        process.port()
+        with paused(process):
+            result = self.world.tool(BIN / "debouncer", "--healthcheck", env=listen, seconds=20)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"timed out", result.stderr)
 
     def test_stop_before_anything_is_up(self):
         for name in self.MISSING:

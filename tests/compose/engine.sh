@@ -1,0 +1,143 @@
+#!/bin/bash
+# engine.sh start|base|stop FOLDER: a Docker engine of its own for a test, beside whatever else runs
+# on the machine: data, sockets and pid in FOLDER. Needs root.
+#
+#   start  installs Debian's engine when there is none, starts dockerd and waits for it; prints
+#          DOCKER_HOST=unix://FOLDER/docker.sock
+#   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap
+#   stop   ends what start has started, and unmounts; FOLDER/data is removed
+#
+# Status 69: there is no engine and none can be installed or started; the reason is on stderr.
+set -euo pipefail
+
+usage() {
+    echo "usage: engine.sh start|base|stop FOLDER" >&2
+    exit 64
+}
+[ $# = 2 ] || usage
+FOLDER=$(realpath -m "$2")
+export DOCKER_HOST=unix://$FOLDER/docker.sock PATH=$PATH:/usr/sbin:/sbin
+
+cannot() {
+    echo "engine.sh: $*" >&2
+    exit 69
+}
+
+# Debian's engine, when there is none. A daemon that comes with it is not wanted: only ours runs.
+install_engine() {
+    local missing=()
+    command -v dockerd >/dev/null || missing+=(docker.io)
+    command -v iptables >/dev/null || missing+=(iptables)
+    command -v debootstrap >/dev/null || missing+=(debootstrap)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || cannot "no dockerd, and no apt-get to install it"
+    echo "installing: ${missing[*]}" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+        { apt-get update -qq &&
+            apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } ||
+        cannot "${missing[*]} cannot be installed"
+    case " ${missing[*]} " in
+    *" docker.io "*) systemctl disable --now docker.service docker.socket containerd.service >/dev/null 2>&1 || true ;;
+    esac
+}
+
+# A range for bridge and networks that no other engine or network of this machine has.
+free_range() {
+    local n
+    for n in $(shuf -i 16-250); do
+        ip -o -4 addr | grep -qF " 10.$n." || { echo "10.$n"; return; }
+    done
+    cannot "no free range of addresses"
+}
+
+start() {
+    local range bridge
+    [ "$(id -u)" = 0 ] || cannot "needs root"
+    install_engine
+    mkdir -p "$FOLDER"
+    # A bridge of its own: two engines that share docker0 hand out the same addresses.
+    range=$(free_range)
+    bridge=zw-${range#10.}
+    ip link add "$bridge" type bridge || cannot "no bridge can be made here"
+    echo "$bridge" >"$FOLDER/bridge"
+    ip addr add "$range.0.1/24" dev "$bridge"
+    ip link set "$bridge" up
+    echo '{}' >"$FOLDER/daemon.json" # not the machine's own settings
+    setsid dockerd --config-file "$FOLDER/daemon.json" --data-root "$FOLDER/data" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/docker.pid" \
+        --host "$DOCKER_HOST" --bridge "$bridge" --fixed-cidr "$range.0.0/24" \
+        --default-address-pool "base=$range.128.0/17,size=24" >"$FOLDER/dockerd.log" 2>&1 </dev/null &
+    for _ in $(seq 300); do
+        ! docker version >/dev/null 2>&1 || { echo "DOCKER_HOST=$DOCKER_HOST"; return; }
+        kill -0 $! 2>/dev/null || break
+        sleep 0.2
+    done
+    grep -E 'level=(error|fatal)|failed' "$FOLDER/dockerd.log" | tail -3 >&2 || true
+    stop
+    cannot "dockerd does not start: $FOLDER/dockerd.log"
+}
+
+# What debian:bookworm-slim leaves out, so that the sizes of images made from a stand-in are honest.
+slim() {
+    local root=$1
+    find "$root/usr/share/doc" -depth ! -name copyright -type f -delete
+    find "$root/usr/share/doc" -depth -type l -delete
+    find "$root/usr/share/doc" -depth -type d -empty -delete
+    rm -rf "$root"/usr/share/{man,info,locale,groff,lintian,linda}/* "$root"/var/cache/{apt,ldconfig}/* \
+        "$root"/var/lib/apt/lists/* "$root"/var/log/*
+    printf 'path-exclude %s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*' \
+        '/usr/share/groff/*' '/usr/share/lintian/*' >"$root/etc/dpkg/dpkg.cfg.d/docker"
+    printf 'path-include %s\n' '/usr/share/doc/*/copyright' >>"$root/etc/dpkg/dpkg.cfg.d/docker"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+}
+
+# Debian's sources as this machine has them, so that a stand-in asks whom the machine asks.
+sources() {
+    local found=
+    found=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
+        sed -n 's/^\([^ ]* bookworm[a-z-]* main\) Debian$/deb \1/p' | sort -u)
+    case $found in
+    *" bookworm main"*) printf '%s\n' "$found" ;;
+    *) printf 'deb http://deb.debian.org/%s main\n' 'debian bookworm' 'debian bookworm-updates' 'debian-security bookworm-security' ;;
+    esac
+}
+
+base() {
+    local root=$FOLDER/base from
+    ! docker image inspect debian:bookworm-slim >/dev/null 2>&1 || return 0
+    ! timeout 60 docker pull -q debian:bookworm-slim >/dev/null 2>&1 || return 0
+    echo "debian:bookworm-slim cannot be pulled: made by debootstrap" >&2
+    rm -rf "$root"
+    from=$(sources | sed -n 's/^deb \([^ ]*\) bookworm main/\1/p')
+    debootstrap --variant=minbase bookworm "$root" "$from" >"$FOLDER/debootstrap.log" 2>&1 ||
+        cannot "debootstrap failed: $FOLDER/debootstrap.log"
+    sources >"$root/etc/apt/sources.list"
+    slim "$root"
+    tar -C "$root" --numeric-owner -c . | docker import -c 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
+    rm -rf "$root"
+}
+
+stop() {
+    local pid mounted
+    pid=$(cat "$FOLDER/docker.pid" 2>/dev/null || true)
+    if [ -n "$pid" ] && grep -qaF "$FOLDER/data" "/proc/$pid/cmdline" 2>/dev/null; then
+        # shellcheck disable=SC2046
+        docker kill $(docker ps -q) >/dev/null 2>&1 || true
+        kill "$pid"
+        for _ in $(seq 150); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.2
+        done
+    fi
+    awk -v f="$FOLDER/" 'index($2, f) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do
+        umount -l "$mounted" || true
+    done
+    [ ! -f "$FOLDER/bridge" ] || ip link del "$(cat "$FOLDER/bridge")" 2>/dev/null || true
+    rm -rf "$FOLDER/data" "$FOLDER/exec" "$FOLDER/base" "$FOLDER/bridge"
+}
+
+case $1 in
+start | base | stop) "$1" ;;
+*) usage ;;
+esac
