@@ -1,7 +1,7 @@
 # Zählwerk. `make help` lists the targets.
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl
+PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl libmariadb
 
 B    := build$(if $(SAN),/san)
 SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c firmware/core/*.c)
@@ -19,7 +19,7 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),-DZ
             -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) \
             $(shell pkg-config --cflags $(PKGS))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=address$(,)undefined)
-LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lpthread -lm
+LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lcsv -lpthread -lm
 , := ,
 
 all: $(BINS)

@@ -13,6 +13,7 @@ int command_check(int argc, char **argv);
 int command_tail(int argc, char **argv);
 int command_retire(int argc, char **argv);
 int command_export(int argc, char **argv);
+int command_import(int argc, char **argv);
 int command_rejects(int argc, char **argv);
 int command_replay(int argc, char **argv);
 

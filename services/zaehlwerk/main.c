@@ -16,6 +16,8 @@ static const struct {
     {"tail", command_tail, "print one line for each reading, live"},
     {"retire", command_retire, "close the slot of an mqtt-ingest for good"},
     {"export", command_export, "print readings and quarter hours as CSV or JSON"},
+    {"import", command_import,
+     "bring over the rows of the original program, from MariaDB or a file"},
     {"rejects", command_rejects, "list what could not become a reading"},
     {"replay", command_replay, "send rejects through again"},
 };
