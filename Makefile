@@ -61,7 +61,7 @@ test-chaos:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT) $(addprefix $B/test/,fuzz_firmware portal_host pin_host) build/npm/browser/.lock
+tests: $(UNIT) $(addprefix $B/test/,fuzz_firmware portal_host pin_host) build/npm/browser/.lock build/npm/kubernetes/.lock
 
 bench:
 	@deploy/native/packages.sh test
@@ -135,12 +135,13 @@ $B/services/dashboard/assets.o: $B/gen/assets.inc
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
 # From npm, once for each lock file; afterwards no network is needed. `dashboard` goes into the page,
-# `browser` drives the browser tests.
+# `browser` drives the browser tests, `kubernetes` has a kubectl and the API's schemas.
 build/npm/dashboard/.lock: services/dashboard/package-lock.json
 build/npm/browser/.lock: tests/browser/package-lock.json
+build/npm/kubernetes/.lock: tests/kubernetes/package-lock.json
 build/npm/%/.lock:
 	@mkdir -p $(@D)
-	@cmp -s $< $@ || { cp $< $(<D)/package.json $(@D) && (cd $(@D) && npm ci --no-audit --no-fund --loglevel=error) && cp $< $@; }
+	@cmp -s $< $@ || { cp $< $(<D)/package.json $(wildcard $(<D)/.npmrc) $(@D) && (cd $(@D) && npm ci --no-audit --no-fund --loglevel=error) && cp $< $@; }
 	@touch $@
 build/page/uPlot.%: build/npm/dashboard/.lock
 	@mkdir -p $(@D)

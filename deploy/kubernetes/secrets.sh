@@ -1,0 +1,24 @@
+#!/bin/sh
+# secrets.sh home|fleet [FOLDER]: make the files that secrets/home or secrets/fleet is made of, those that are
+# missing, at random. The meter's key (home) is asked for. FOLDER: another one that holds such a kustomization.yaml.
+set -eu
+case "${1:-}" in home | fleet) ;; *)
+    echo "usage: secrets.sh home|fleet [FOLDER]" >&2
+    exit 64
+    ;;
+esac
+cd "${2:-$(dirname "$0")/secrets/$1}"
+umask 077
+
+random() { tr -dc 'A-Za-z0-9' </dev/urandom | head -c "$1"; }
+make() { [ -s "$1" ] || random "$2" >"$1"; }
+
+for file in $(grep -o '=[a-z-]*' kustomization.yaml | tr -d = | grep -vx smartmeter-key); do
+    make "$file" 32
+done
+if [ "$1" = home ] && [ ! -s smartmeter-key ]; then
+    [ ! -t 0 ] || printf 'key of the meter, 32 hex digits: ' >&2
+    read -r key
+    printf %s "$key" >smartmeter-key
+fi
+echo "made: $(pwd)"
