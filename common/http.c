@@ -6,9 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "listen.h"
 #include "log.h"
 #include "svc.h"
+#include "vitals.h"
 
 struct http {
     struct MHD_Daemon *daemon;
@@ -35,15 +37,16 @@ answer(struct MHD_Connection *connection, unsigned status, const char *type, cha
 
 static void print_metrics(const struct http *h, FILE *out)
 {
-    fprintf(out,
-            "# HELP zaehlwerk_build_info The running version.\n"
-            "# TYPE zaehlwerk_build_info gauge\n"
-            "zaehlwerk_build_info{service=\"%s\",version=\"%s\"} 1\n"
-            "# HELP process_start_time_seconds Start of the process since the epoch.\n"
-            "# TYPE process_start_time_seconds gauge\n"
-            "process_start_time_seconds %lld\n",
-            h->svc->info->name, ZW_VERSION, (long long)h->started);
+    vitals_print(h->svc, h->started, out);
     metrics_print(h->svc->metrics, out);
+}
+
+static unsigned print_health(const struct http *h, FILE *out)
+{
+    bool turns = svc_turns(h->svc, clock_monotonic_ms());
+
+    fputs(turns ? "alive\n" : "stuck: the service's loop has not turned for minutes\n", out);
+    return turns ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
 static enum MHD_Result handle(void *arg,
@@ -70,7 +73,7 @@ static enum MHD_Result handle(void *arg,
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         status = MHD_HTTP_METHOD_NOT_ALLOWED;
     else if (strcmp(url, "/healthz") == 0)
-        fputs("alive\n", out);
+        status = print_health(h, out);
     else if (strcmp(url, "/readyz") == 0)
         status = svc_print_states(h->svc, out) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
     else if (strcmp(url, "/metrics") == 0)

@@ -12,7 +12,7 @@ int http_check(const char *listen);
  * Listen on "address:port" ("*" or [v6] too; port 0: any free one, which the log names); "off"
  * opens nothing and *out stays NULL.
  *
- *   /healthz  200 while the process lives; touches nothing
+ *   /healthz  200 while the service's loop turns (svc_turns), else 503; touches nothing
  *   /readyz   200 or 503, and a line for each dependency
  *   /metrics  Prometheus text
  *

@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "log.h"
+#include "vitals.h"
 
 enum {
     HIGH_WATER = 4, /* messages a PUSH/PULL end may hold */
@@ -40,6 +41,7 @@ struct name {
 
 struct link {
     struct svc *svc;
+    const char *variable; /* of a consumer's setting */
     zsock_t *sock;
     bool topics;
     bool reading;
@@ -197,6 +199,7 @@ static int on_tick(zloop_t *loop, int id, void *arg)
 
     (void)loop;
     (void)id;
+    vitals_peers(l->svc, l->variable, link_peers(l));
     for (size_t i = 0; i < l->peer_count;) {
         struct peer *p = &l->peers[i];
 
@@ -420,6 +423,7 @@ int link_connect(struct svc *svc,
     while (list[n] != NULL)
         n++;
     l->consumer = *consumer;
+    l->variable = variable;
     l->names = calloc(n + 1, sizeof *l->names);
     l->monitor = zactor_new(zmonitor, l->sock);
     if (l->names == NULL || l->monitor == NULL)

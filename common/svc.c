@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "alive.h"
+#include "clock.h"
 #include "http.h"
 #include "link.h"
 #include "log.h"
+#include "vitals.h"
 
-enum { STOP_SECONDS = 10, ALIVE_MS = 3000 };
+enum { STOP_SECONDS = 10, TURN_MS = 1000, ALIVE_MS = 3000 };
 
 #define NOT_YET "not connected yet" /* no trouble so far: not logged */
 
@@ -144,7 +146,9 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
     svc->loop = zloop_new();
     svc->states = calloc(1, sizeof *svc->states);
     svc->metrics = metrics_new(info->metrics);
-    if (svc->signals < 0 || svc->loop == NULL || svc->states == NULL || svc->metrics == NULL)
+    svc->vitals = metrics_new(vitals_metrics);
+    if (svc->signals < 0 || svc->loop == NULL || svc->states == NULL || svc->metrics == NULL ||
+        svc->vitals == NULL)
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
     for (const char *const *need = info->needs; *need != NULL; need++)
@@ -251,6 +255,39 @@ bool svc_print_states(struct svc *svc, FILE *out)
     return ready;
 }
 
+void svc_print_dependencies(struct svc *svc, FILE *out)
+{
+    fputs("# HELP zaehlwerk_dependency_up 1 while what the service depends on is there.\n"
+          "# TYPE zaehlwerk_dependency_up gauge\n",
+          out);
+    pthread_mutex_lock(&svc->states->lock);
+    for (size_t i = 0; i < svc->states->count; i++)
+        fprintf(out, "zaehlwerk_dependency_up{dependency=\"%s\"} %d\n", svc->states->list[i].name,
+                svc->states->list[i].up);
+    pthread_mutex_unlock(&svc->states->lock);
+}
+
+bool svc_turns(const struct svc *svc, int64_t now_ms)
+{
+    int64_t turned_ms = atomic_load(&svc->turned_ms);
+
+    return turned_ms == 0 || atomic_load(&svc->excused) || now_ms - turned_ms < SVC_STUCK_MS;
+}
+
+static void turn(void *arg)
+{
+    struct svc *svc = arg;
+
+    atomic_store(&svc->turned_ms, clock_monotonic_ms());
+}
+
+void svc_excuse(struct svc *svc, bool excused)
+{
+    if (!excused && atomic_load(&svc->turned_ms) != 0)
+        turn(svc);
+    atomic_store(&svc->excused, excused);
+}
+
 static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
     struct svc *svc = arg;
@@ -279,10 +316,13 @@ int svc_run(struct svc *svc)
 {
     zmq_pollitem_t item = {.fd = svc->signals, .events = ZMQ_POLLIN};
 
-    if (zloop_poller(svc->loop, &item, on_signal, svc) != 0)
+    if (zloop_poller(svc->loop, &item, on_signal, svc) != 0 ||
+        svc_every(svc, TURN_MS, turn, svc) != 0)
         return -ENOMEM;
+    turn(svc);
     zloop_set_nonstop(svc->loop, true); /* signals come by signalfd alone */
     zloop_start(svc->loop);
+    atomic_store(&svc->turned_ms, 0); /* a stop has its own limit */
     return svc->verdict;
 }
 
@@ -318,6 +358,8 @@ void svc_close(struct svc *svc, void *self)
     svc->states = NULL;
     metrics_free(svc->metrics);
     svc->metrics = NULL;
+    metrics_free(svc->vitals);
+    svc->vitals = NULL;
     if (svc->signals >= 0)
         close(svc->signals);
     svc->signals = -1;

@@ -2,6 +2,7 @@
 #ifndef SVC_H
 #define SVC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,11 +51,13 @@ struct svc_state {
 struct svc {
     const struct svc_info *info;
     struct svc_conf conf;
-    struct metrics *metrics;
+    struct metrics *metrics, *vitals;
     struct _zloop_t *loop;
     struct http *http;
-    int signals; /* signalfd, or -1 */
-    int verdict; /* of the run */
+    int signals;               /* signalfd, or -1 */
+    int verdict;               /* of the run */
+    _Atomic int64_t turned_ms; /* when the loop last came round, monotonic; 0: it owes no turn */
+    atomic_bool excused;
     struct states *states;
     struct hook *hooks; /* what the loop calls */
 };
@@ -90,6 +93,17 @@ void svc_state(struct svc *svc, const char *name, bool up, const char *why);
  */
 int svc_run(struct svc *svc);
 
+#define SVC_STUCK_MS 300000
+
+/**
+ * Whether the loop turns, for /healthz: true until it runs, while it is excused, and when it came
+ * round less than SVC_STUCK_MS ago.
+ */
+bool svc_turns(const struct svc *svc, int64_t now_ms);
+
+/** The loop does something that may take as long as it wants: a database's migration or lock. */
+void svc_excuse(struct svc *svc, bool excused);
+
 /** Before svc_run: wait so long, or until a signal has come that will end it; true then. */
 bool svc_signalled(struct svc *svc, int wait_ms);
 
@@ -116,6 +130,14 @@ static inline void svc_gauge(struct svc *svc, size_t place, const char *label, i
 {
     metrics_set(svc->metrics, place, label, value);
 }
+
+static inline void svc_observe(struct svc *svc, size_t place, const char *label, int64_t value)
+{
+    metrics_observe(svc->metrics, place, label, value);
+}
+
+/** Write the metric that says which dependencies are up. */
+void svc_print_dependencies(struct svc *svc, FILE *out);
 
 /** Write /readyz's answer; returns whether all dependencies are up. For http.c and tests. */
 bool svc_print_states(struct svc *svc, FILE *out);

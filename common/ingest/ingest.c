@@ -126,6 +126,13 @@ static void on_acks_drained(void *arg)
         svc_count(&i->svc, INGEST_ACKED, NULL, left);
 }
 
+static void on_acked(void *arg, int stream, int64_t ms)
+{
+    struct ingest *i = arg;
+
+    svc_observe(&i->svc, INGEST_ACK_TIME, i->streams[stream], ms);
+}
+
 static void on_resend(void *arg)
 {
     send_fresh(arg);
@@ -143,6 +150,8 @@ static void measure(struct ingest *i)
     svc_gauge(&i->svc, INGEST_BYTES, NULL, level.bytes);
     svc_gauge(&i->svc, INGEST_OLDEST, NULL,
               level.oldest_ms == 0 ? 0 : (clock_utc_ms() - level.oldest_ms) / 1000);
+    svc_gauge(&i->svc, INGEST_LIMIT, NULL, i->journal_max_bytes);
+    svc_gauge(&i->svc, INGEST_SPACE, NULL, level.space);
     svc_gauge(&i->svc, INGEST_ON_THE_WAY, NULL, (int64_t)window_count(i->window));
     full = level.bytes >= i->journal_max_bytes / 100 * (i->full ? ROOM_PERCENT : FULL_PERCENT) ||
            level.space < (i->full ? ROOM_SPACE : FULL_SPACE);
@@ -236,6 +245,7 @@ int ingest_open(struct ingest *i, const char *journal, const struct ingest_sourc
     i->window = window_new((size_t)i->window_max);
     if (i->inbox == NULL || i->window == NULL)
         return -ENOMEM;
+    window_listen(i->window, on_acked, i);
     rc = open_streams(i);
     if (rc == 0)
         rc = open_journal(i, journal);

@@ -28,6 +28,10 @@ enum ingest_metric {
     INGEST_OLDEST,
     INGEST_ON_THE_WAY,
     INGEST_FULL,
+    INGEST_LIMIT,
+    INGEST_SPACE,
+    INGEST_APPEND,
+    INGEST_ACK_TIME,
     INGEST_OWN, /* where the service's own begin */
 };
 
@@ -44,9 +48,13 @@ enum ingest_metric {
     [INGEST_INCOMPLETE] = {"zaehlwerk_incomplete_topics", METRIC_GAUGE, NULL, "Topics with a telegram whose rest has not come yet."}, \
     [INGEST_OWED] = {"zaehlwerk_journal_telegrams", METRIC_GAUGE, NULL, "Telegrams in the journal."},                      \
     [INGEST_BYTES] = {"zaehlwerk_journal_bytes", METRIC_GAUGE, NULL, "Octets in use of the journal."},                     \
-    [INGEST_OLDEST] = {"zaehlwerk_journal_oldest_seconds", METRIC_GAUGE, NULL, "Age of the oldest payload in the journal."}, \
-    [INGEST_ON_THE_WAY] = {"zaehlwerk_on_the_way", METRIC_GAUGE, NULL, "Telegrams sent and not acknowledged yet."},        \
-    [INGEST_FULL] = {"zaehlwerk_journal_full", METRIC_GAUGE, NULL, "1 while nothing more is taken, for want of room in the journal."}
+    [INGEST_OLDEST] = {"zaehlwerk_journal_oldest_age_seconds", METRIC_GAUGE, NULL, "Age of the oldest payload in the journal."}, \
+    [INGEST_ON_THE_WAY] = {"zaehlwerk_telegrams_in_flight", METRIC_GAUGE, NULL, "Telegrams sent and not acknowledged yet."},        \
+    [INGEST_FULL] = {"zaehlwerk_journal_full", METRIC_GAUGE, NULL, "1 while nothing more is taken, for want of room in the journal."}, \
+    [INGEST_LIMIT] = {"zaehlwerk_journal_limit_bytes", METRIC_GAUGE, NULL, "JOURNAL_MAX_BYTES."}, \
+    [INGEST_SPACE] = {"zaehlwerk_journal_free_bytes", METRIC_GAUGE, NULL, "Octets that the journal's file system still takes."}, \
+    [INGEST_APPEND] = {"zaehlwerk_journal_append_seconds", METRIC_DURATIONS, NULL, "Time until a payload was in the journal; its source waits for it."}, \
+    [INGEST_ACK_TIME] = {"zaehlwerk_ack_seconds", METRIC_DURATIONS, "stream", "Time from a telegram's first sending to its ack, by stream."}
 
 #define INGEST_OPTIONS(s, m, endpoint)                                                                                    \
     CONF_TEXT_OPTION("DURABLE_STREAMS", s, m.streams_text, "history,debounced", "streams that must acknowledge each telegram"), \

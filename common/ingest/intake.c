@@ -125,7 +125,7 @@ static void give_up(const char *why)
 
 static void append(struct ingest *i, const struct journal_entry *entry)
 {
-    int64_t until = clock_monotonic_ms() + PATIENCE_MS;
+    int64_t began = clock_monotonic_ms(), until = began + PATIENCE_MS;
     uint64_t open = topics_since(i->intake.topics, entry->topic);
     char why[JOURNAL_WHY_CHARS] = "out of memory";
 
@@ -137,6 +137,7 @@ static void append(struct ingest *i, const struct journal_entry *entry)
             give_up(why);
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
+    svc_observe(&i->svc, INGEST_APPEND, NULL, clock_monotonic_ms() - began);
     svc_state(&i->svc, "journal", true, "");
 }
 

@@ -37,6 +37,8 @@ struct window {
     uint32_t free;
     struct flight *flights;
     struct flight **candidates; /* scratch */
+    window_acked *acked;
+    void *acked_arg;
 };
 
 struct window *window_new(size_t max)
@@ -70,6 +72,12 @@ void window_free(struct window *w)
     free(w->flights);
     free(w->candidates);
     free(w);
+}
+
+void window_listen(struct window *w, window_acked *acked, void *arg)
+{
+    w->acked = acked;
+    w->acked_arg = arg;
 }
 
 static uint32_t *chain(const struct window *w, uint64_t seq, uint32_t index)
@@ -166,12 +174,16 @@ static void shrink(struct window *w, int64_t now_ms, int64_t timeout_ms)
 
 static void ack_one(struct window *w, struct flight *f, unsigned stream, int64_t now_ms)
 {
-    struct stream *s = &w->streams[__builtin_ctz(stream)];
+    int number = __builtin_ctz(stream);
+    struct stream *s = &w->streams[number];
 
     if ((f->t.owed & stream) == 0)
         return;
-    if (f->t.attempt == 0) /* else it is not known which sending was acked */
+    if (f->t.attempt == 0) { /* else it is not known which sending was acked */
         s->smoothed_ms += (now_ms - f->sent_ms - s->smoothed_ms) / 8;
+        if (w->acked != NULL)
+            w->acked(w->acked_arg, number, now_ms - f->sent_ms);
+    }
     if (f->order > s->newest)
         s->newest = f->order;
     s->acked_ms = now_ms;

@@ -31,6 +31,10 @@ struct window_telegram {
 struct window *window_new(size_t max);
 void window_free(struct window *w);
 
+/** Hear of each first delivery's ack: the stream's number and the ms since it was sent. */
+typedef void window_acked(void *arg, int stream, int64_t ms);
+void window_listen(struct window *w, window_acked *acked, void *arg);
+
 /** Remember a telegram that was just sent for the first time. False when there is no room. */
 bool window_sent(struct window *w, const struct window_telegram *t, int64_t now_ms);
 

@@ -10,7 +10,7 @@ command -v npm >/dev/null || build="$build nodejs npm"
 case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
-                runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps spin chromium fonts-dejavu-core mandoc
+                runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps prometheus spin chromium fonts-dejavu-core mandoc
                 libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
 *) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
@@ -32,7 +32,7 @@ fi
 # run from its own folder. Services that were there before stay as they are.
 enabled() { systemctl is-enabled "$1" 2>/dev/null || true; }
 fresh= # units that came with the packages
-for unit in mosquitto postgresql; do
+for unit in mosquitto postgresql prometheus; do
     [ -n "$(enabled $unit)" ] || fresh="$fresh $unit"
 done
 

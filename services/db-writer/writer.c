@@ -28,11 +28,20 @@ const struct metric_def writer_metrics[] = {
                          "Rejects that a replay made a reading of."},
     [WRITER_DROPPED] = {"zaehlwerk_rejects_dropped_total", METRIC_COUNTER, "reason",
                         "Rejects deleted for their age or for the size of all."},
-    [WRITER_REJECTS] = {"zaehlwerk_rejects", METRIC_GAUGE, NULL, "Rejects in the table, about."},
-    [WRITER_REJECTS_OCTETS] = {"zaehlwerk_rejects_bytes", METRIC_GAUGE, NULL,
+    [WRITER_REJECTS] = {"zaehlwerk_rejects_kept", METRIC_GAUGE, NULL,
+                        "Rejects in the table, about."},
+    [WRITER_REJECTS_OCTETS] = {"zaehlwerk_rejects_kept_bytes", METRIC_GAUGE, NULL,
                                "Octets of their payloads, about."},
     [WRITER_ROWS_DROPPED] = {"zaehlwerk_rows_dropped_total", METRIC_COUNTER, "table",
                              "Rows deleted for their age."},
+    [WRITER_LATENCY] = {"zaehlwerk_arrival_to_commit_seconds", METRIC_DURATIONS, NULL,
+                        "Time from a reading's arrival by MQTT until it is committed."},
+    [WRITER_COMMIT] = {"zaehlwerk_commit_seconds", METRIC_DURATIONS, NULL,
+                       "Duration of a transaction."},
+    [WRITER_BATCH_SIZE] = {"zaehlwerk_batch_records", METRIC_SIZES, NULL,
+                           "Records in a transaction."},
+    [WRITER_WAITING] = {"zaehlwerk_waiting_records", METRIC_GAUGE, NULL,
+                        "Records that wait for the database in this process."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -111,6 +120,18 @@ static void log_duplicates(const struct record *const *rows, size_t readings, si
                  LOG_I("suppressed", held));
 }
 
+/* A replay's arrival is long past, which says nothing of the database. */
+static void observe(struct writer *w, const struct record *const *rows, size_t n, int64_t began_ms)
+{
+    int64_t now_ms = clock_utc_ms();
+
+    svc_observe(&w->svc, WRITER_COMMIT, NULL, clock_monotonic_ms() - began_ms);
+    svc_observe(&w->svc, WRITER_BATCH_SIZE, NULL, (int64_t)n);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i]->type == RECORD_READING && !record_is_replay(rows[i]))
+            svc_observe(&w->svc, WRITER_LATENCY, NULL, now_ms - rows[i]->arrival_ms);
+}
+
 static void count(struct writer *w,
                   const struct record *const *rows,
                   size_t n,
@@ -180,10 +201,12 @@ static int write_rows(struct writer *w,
                       size_t *done,
                       char why[STORE_WHY_CHARS])
 {
+    int64_t began_ms = clock_monotonic_ms();
     struct store_counts counts;
     int rc = store_write(w->store, rows, n, &counts, why);
 
     if (rc == 0) {
+        observe(w, rows, n, began_ms);
         count(w, rows, n, &counts);
         acknowledge(w, rows, n);
     } else if (rc == -EINVAL && n == 1) {
@@ -221,10 +244,14 @@ static void commit(struct writer *w)
     const struct record *rows[ROOM];
     char why[STORE_WHY_CHARS] = "";
     size_t done = 0;
+    int rc;
 
     for (size_t i = 0; i < w->count; i++)
         rows[i] = &w->batch[i];
-    if (w->count > 0 && write_rows(w, rows, w->count, &done, why) != 0) {
+    svc_excuse(&w->svc, true); /* a lock in the database may last */
+    rc = w->count == 0 ? 0 : write_rows(w, rows, w->count, &done, why);
+    svc_excuse(&w->svc, false);
+    if (rc != 0) {
         retry_later(w, done, why);
         return;
     }
@@ -272,8 +299,11 @@ static void on_drained(void *arg)
 static void try_again(struct writer *w)
 {
     char why[STORE_WHY_CHARS] = "";
-    int rc = store_connect(w->store, why);
+    int rc;
 
+    svc_excuse(&w->svc, true); /* a migration may last */
+    rc = store_connect(w->store, why);
+    svc_excuse(&w->svc, false);
     if (rc == -EINVAL) {
         svc_end(&w->svc, rc);
         return;
@@ -328,6 +358,7 @@ static void on_step(void *arg)
         w->retry_ms = 1;
         svc_state(&w->svc, "database", false, "connection lost");
     }
+    svc_gauge(&w->svc, WRITER_WAITING, NULL, (int64_t)w->count);
     if (w->retry_ms != 0 && clock_monotonic_ms() >= w->retry_ms)
         try_again(w);
     if (w->retry_ms == 0) {

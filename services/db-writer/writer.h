@@ -26,6 +26,10 @@ enum writer_metric {
     WRITER_REJECTS,
     WRITER_REJECTS_OCTETS,
     WRITER_ROWS_DROPPED,
+    WRITER_LATENCY,
+    WRITER_COMMIT,
+    WRITER_BATCH_SIZE,
+    WRITER_WAITING,
 };
 
 extern const struct metric_def writer_metrics[];

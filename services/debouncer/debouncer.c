@@ -18,7 +18,8 @@ const struct metric_def debouncer_metrics[] = {
                            "Readings dropped because no db-writer takes them."},
     [DEBOUNCER_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                               "Messages that are no record of this version."},
-    [DEBOUNCER_METERS] = {"zaehlwerk_meters", METRIC_GAUGE, NULL, "Meters seen."},
+    [DEBOUNCER_METERS] = {"zaehlwerk_debounced_meters", METRIC_GAUGE, NULL,
+                          "Meters with a window in memory."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 

@@ -1,6 +1,7 @@
 #include "decryptor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ const struct metric_def decryptor_metrics[] = {
     [DECRYPTOR_UNREADABLE] = {"zaehlwerk_unreadable_total", METRIC_COUNTER, NULL,
                               "Messages that are no record of this version."},
     [DECRYPTOR_KEYS] = {"zaehlwerk_keys", METRIC_GAUGE, NULL, "Meters in the keys file."},
+    [DECRYPTOR_CLOCK] = {"zaehlwerk_clock_offset_seconds", METRIC_DURATIONS, NULL,
+                         "How far a meter's clock is from the arrival, whichever way."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -142,6 +145,16 @@ static void chaos(const struct record *in)
 #endif
 }
 
+/* Of first deliveries: what was delayed says nothing of the clock. */
+static void observe_clock(struct decryptor *d)
+{
+    const struct record *r = &d->out;
+
+    if (r->reading.has_time && r->attempt == 0 && !record_is_replay(r))
+        svc_observe(&d->svc, DECRYPTOR_CLOCK, NULL,
+                    imaxabs(r->reading.time * 1000 - r->arrival_ms));
+}
+
 static void take_telegram(struct decryptor *d)
 {
     chaos(&d->in);
@@ -159,6 +172,7 @@ static void take_telegram(struct decryptor *d)
         put(d, d->debounce, "debounce");
         publish(d, "reading");
         svc_count(&d->svc, DECRYPTOR_READINGS, NULL, 1);
+        observe_clock(d);
         log_debug("reading", LOG_S("meter", d->out.reading.meter),
                   LOG_I("counter", d->out.reading.counter), LOG_I("seq", d->out.seq));
     } else {
@@ -214,6 +228,8 @@ int decryptor_open(struct decryptor *d)
 
     if (rc != 0)
         return rc;
+    for (int v = VERDICT_OK + 1; v < VERDICT_COUNT; v++) /* a first one is seen to rise */
+        svc_count(&d->svc, DECRYPTOR_REJECTS, verdict_name((enum verdict)v), 0);
     d->gcm = gcm_new();
     d->plausible = plausible_new();
     if (d->gcm == NULL || d->plausible == NULL)

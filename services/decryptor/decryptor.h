@@ -19,6 +19,7 @@ enum decryptor_metric {
     DECRYPTOR_DROPPED,
     DECRYPTOR_UNREADABLE,
     DECRYPTOR_KEYS,
+    DECRYPTOR_CLOCK,
 };
 
 extern const struct metric_def decryptor_metrics[];

@@ -18,6 +18,7 @@ static const struct conf_option options[] = {
     CONF_TEXT_OPTION("HA_DISCOVERY_PREFIX", struct publisher, discovery_prefix, "homeassistant", "Home Assistant's discovery prefix"),
     CONF_CONNECT_OPTION("READINGS_CONNECT", struct publisher, readings_connect, "tcp://decryptor:5562", "the decryptors"),
     CONF_NUMBER_OPTION("LIVE_SKEW_SECONDS", struct publisher, skew_seconds, "10800", 0, 1000000000, "how far a meter's clock may be from the arrival of a live value; 0: any"),
+    CONF_SWITCH_OPTION("METRICS_PER_METER", struct publisher, per_meter, "0", "1: /metrics has each meter's last arrival and power, too"),
     SVC_OPTIONS(struct publisher, svc.conf, "9105"),
     CONF_END,
 };

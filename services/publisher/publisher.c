@@ -25,6 +25,15 @@ const struct metric_def publisher_metrics[] = {
                            "Rejects that the decryptors have told of."},
     [PUBLISHER_ONLINE] = {"zaehlwerk_meters_online", METRIC_GAUGE, NULL,
                           "Meters with a live reading within OFFLINE_SECONDS."},
+    [PUBLISHER_METERS] = {"zaehlwerk_meters", METRIC_GAUGE, NULL, "Meters heard since the start."},
+    [PUBLISHER_SILENT] = {"zaehlwerk_meters_silent", METRIC_GAUGE, NULL,
+                          "Of them, those without a telegram for five minutes."},
+    [PUBLISHER_LATENCY] = {"zaehlwerk_arrival_to_publish_seconds", METRIC_DURATIONS, NULL,
+                           "Time from a live reading's arrival by MQTT until it is handed back."},
+    [PUBLISHER_LAST] = {"zaehlwerk_meter_last_arrival_timestamp_seconds", METRIC_GAUGE, "meter",
+                        "Arrival of the meter's last telegram, with METRICS_PER_METER=1."},
+    [PUBLISHER_POWER] = {"zaehlwerk_meter_power_watts", METRIC_GAUGE, "meter",
+                         "Its last live power, positive from the grid, with METRICS_PER_METER=1."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -217,9 +226,10 @@ static void publish(struct publisher *p, const char *topic)
         sent = put_fields(p, m, now_ms) && sent;
     else
         announce_meter(p, m, now_ms);
-    if (sent)
+    if (sent) {
         svc_count(&p->svc, PUBLISHER_PUBLISHED, NULL, 1);
-    else
+        svc_observe(&p->svc, PUBLISHER_LATENCY, NULL, clock_utc_ms() - p->record.arrival_ms);
+    } else
         svc_count(&p->svc, PUBLISHER_HELD, "broker", 1);
     log_debug("published", LOG_S("meter", p->record.reading.meter), LOG_S("topic", m->topic));
 }
@@ -238,12 +248,33 @@ static void log_clock(const struct record *r)
                  LOG_S("hint", "LIVE_SKEW_SECONDS=0 shows it"), LOG_I("suppressed", held));
 }
 
+/* It was heard now, whatever its reading is worth; unless it was only delivered again. */
+static void note_arrival(struct publisher *p)
+{
+    const struct record *r = &p->record;
+
+    if (r->attempt > 0 || record_is_replay(r))
+        return;
+    silence_heard(p->silence, r->reading.meter, clock_monotonic_ms());
+    if (p->per_meter)
+        svc_gauge(&p->svc, PUBLISHER_LAST, r->reading.meter, r->arrival_ms / 1000);
+}
+
+static void note_power(struct publisher *p)
+{
+    struct quantity net;
+
+    if (p->per_meter && reading_power(&p->record.reading, &net))
+        svc_gauge(&p->svc, PUBLISHER_POWER, p->record.reading.meter, quantity_scaled(&net, 0));
+}
+
 static void take_reading(struct publisher *p)
 {
     char topic[PUBLISHER_TOPIC_SIZE];
     enum live_verdict v;
 
     svc_count(&p->svc, PUBLISHER_READINGS, NULL, 1);
+    note_arrival(p);
     live_topic(p->topic, &p->record.reading, topic, sizeof topic);
     v = live_judge(p->live, &p->record, clock_utc_ms());
     if (v != LIVE)
@@ -252,6 +283,8 @@ static void take_reading(struct publisher *p)
         svc_count(&p->svc, PUBLISHER_HELD, "topic", 1);
     else
         publish(p, topic);
+    if (v == LIVE)
+        note_power(p);
     if (v == LIVE_CLOCK)
         log_clock(&p->record);
 }
@@ -317,6 +350,14 @@ on_mqtt_message(void *arg, const char *topic, const void *payload, size_t len, i
 
 /* The loop */
 
+static void count_silent(struct publisher *p, int64_t now_ms)
+{
+    struct silence_counts c = silence_count(p->silence, now_ms);
+
+    svc_gauge(&p->svc, PUBLISHER_METERS, NULL, (int64_t)c.meters);
+    svc_gauge(&p->svc, PUBLISHER_SILENT, NULL, (int64_t)c.silent);
+}
+
 static void on_step(void *arg)
 {
     struct publisher *p = arg;
@@ -330,6 +371,7 @@ static void on_step(void *arg)
     if (now_ms - p->looked_ms < LOOK_MS)
         return;
     p->looked_ms = now_ms;
+    count_silent(p, now_ms);
     meters_expire(p->meters, now_ms, p->offline_seconds * 1000);
     announce_step(p, now_ms);
 }
@@ -349,7 +391,9 @@ int publisher_open(struct publisher *p)
     p->meters = meters_new();
     p->owners = names_new(METER_ID_CHARS + 1, NULL);
     p->mailbox = mailbox_new();
-    if (p->live == NULL || p->meters == NULL || p->owners == NULL || p->mailbox == NULL)
+    p->silence = silence_new();
+    if (p->live == NULL || p->meters == NULL || p->owners == NULL || p->mailbox == NULL ||
+        p->silence == NULL)
         return -ENOMEM;
     p->mqtt = mqtt_new(&p->mqtt_conf, p->client_id, false,
                        p->filters[0] != NULL ? p->filters : NULL, &handler);
@@ -374,6 +418,7 @@ void publisher_close(struct publisher *p)
     mqtt_free(p->mqtt, 1000);
     mailbox_free(p->mailbox);
     meters_free(p->meters);
+    silence_free(p->silence);
     names_free(p->owners);
     live_free(p->live);
     record_memory_free(&p->memory);

@@ -12,6 +12,7 @@
 #include "mqtt.h"
 #include "names.h"
 #include "record.h"
+#include "silence.h"
 #include "svc.h"
 
 /** Places of publisher_metrics. */
@@ -22,6 +23,11 @@ enum publisher_metric {
     PUBLISHER_UNREADABLE,
     PUBLISHER_REJECTS,
     PUBLISHER_ONLINE,
+    PUBLISHER_METERS,
+    PUBLISHER_SILENT,
+    PUBLISHER_LATENCY,
+    PUBLISHER_LAST,
+    PUBLISHER_POWER,
 };
 
 extern const struct metric_def publisher_metrics[];
@@ -43,12 +49,14 @@ struct publisher {
     char *discovery_prefix;
     char *readings_connect;
     int64_t skew_seconds;
+    bool per_meter;
 
     struct mqtt *mqtt;
     struct mailbox *mailbox;
     struct link *readings;
     struct live *live;
     struct meters *meters;
+    struct silence *silence;
     struct gate_rule rule;
     struct record_memory memory;
     struct record record;

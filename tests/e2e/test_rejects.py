@@ -238,7 +238,7 @@ class Bounds:
             octets = n.to_bytes(100, "big")
             self.push.send(records.pack(records.reject(self.wires.origin, n + 1, octets, arrival=self.now - n * self.day // 12)))
         wait_until(lambda: self.count() == 3000, "3000 rejects")
-        wait_until(lambda: writer.metric("rejects_bytes") == 300000, "they are reckoned with")
+        wait_until(lambda: writer.metric("rejects_kept_bytes") == 300000, "they are reckoned with")
         writer.stop()
         self.assertEqual(writer.lines("event=dropped"), [])
 
@@ -251,7 +251,7 @@ class Bounds:
 
         writer = self.writer(REJECTS_MAX_BYTES="30000")
         wait_until(lambda: self.count() == 300, "30000 octets stay")
-        wait_until(lambda: writer.metric("rejects") == 300, "the rest is known")
+        wait_until(lambda: writer.metric("rejects_kept") == 300, "the rest is known")
         self.assertEqual(writer.metric("rejects_dropped_total", reason="size"), 780)
         self.assertEqual(len(writer.lines("level=warn", "event=dropped", "setting=REJECTS_MAX_BYTES", "rows=780 ")), 1)
         kept = sorted(int.from_bytes(r["payload"], "big") for r in self.db.rejects())

@@ -1,4 +1,4 @@
-/* Counters and gauges as Prometheus reads them. */
+/* Counters, gauges and histograms as Prometheus reads them. */
 #include "tools.h"
 
 #include <pthread.h>
@@ -45,7 +45,7 @@ static void unlabelled_ones_stand_at_zero_from_the_start(void **state)
     metrics_free(NULL);
 }
 
-static void labels_make_series_in_the_order_they_came(void **state)
+static void labels_make_series_in_their_order(void **state)
 {
     struct metrics *m = metrics_new(defs);
 
@@ -75,6 +75,56 @@ static void labels_make_series_in_the_order_they_came(void **state)
                    "# HELP z_state 1 when up.\n"
                    "# TYPE z_state gauge\n"
                    "z_state{what=\"broker\"} 0\n");
+    metrics_free(m);
+}
+
+static void a_histogram_counts_up_to_each_bound(void **state)
+{
+    static const struct metric_def histograms[] = {
+        {"z_seconds", METRIC_DURATIONS, "stream", "Durations."},
+        {"z_sizes", METRIC_SIZES, NULL, "Sizes."},
+        {NULL, METRIC_GAUGE, NULL, NULL},
+    };
+    struct metrics *m = metrics_new(histograms);
+    char text[4096] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+
+    (void)state;
+    metrics_observe(NULL, 0, "history", 1);
+    metrics_observe(m, 0, "history", -5); /* a clock that was set back */
+    metrics_observe(m, 0, "history", 25);
+    metrics_observe(m, 0, "history", 26);
+    metrics_observe(m, 0, "history", 3600001);
+    assert_int_equal(metrics_get(m, 0, "history"), 4);
+    for (int i = 1; i <= 3; i++)
+        metrics_observe(m, 1, NULL, 400 * i);
+    metrics_print(m, out);
+    fclose(out);
+    assert_non_null(strstr(text, "# TYPE z_seconds histogram\n"
+                                 "z_seconds_bucket{stream=\"history\",le=\"0.001\"} 1\n"));
+    assert_non_null(strstr(text, "z_seconds_bucket{stream=\"history\",le=\"0.025\"} 2\n"
+                                 "z_seconds_bucket{stream=\"history\",le=\"0.05\"} 3\n"));
+    assert_non_null(strstr(text, "z_seconds_bucket{stream=\"history\",le=\"3600.0\"} 3\n"
+                                 "z_seconds_bucket{stream=\"history\",le=\"+Inf\"} 4\n"
+                                 "z_seconds_sum{stream=\"history\"} 3600.052\n"
+                                 "z_seconds_count{stream=\"history\"} 4\n"));
+    assert_non_null(strstr(text, "z_sizes_bucket{le=\"500.0\"} 1\n"
+                                 "z_sizes_bucket{le=\"1000.0\"} 2\n"
+                                 "z_sizes_bucket{le=\"+Inf\"} 3\n"
+                                 "z_sizes_sum 2400\n"
+                                 "z_sizes_count 3\n"));
+    metrics_free(m);
+}
+
+static void a_label_is_kept_when_its_text_is_gone(void **state)
+{
+    struct metrics *m = metrics_new(defs);
+    char meter[] = "4B414D0000000001";
+
+    (void)state;
+    metrics_set(m, STATE, meter, 7);
+    meter[0] = 'X';
+    assert_int_equal(metrics_get(m, STATE, "4B414D0000000001"), 7);
     metrics_free(m);
 }
 
@@ -111,7 +161,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unlabelled_ones_stand_at_zero_from_the_start),
-        cmocka_unit_test(labels_make_series_in_the_order_they_came),
+        cmocka_unit_test(labels_make_series_in_their_order),
+        cmocka_unit_test(a_histogram_counts_up_to_each_bound),
+        cmocka_unit_test(a_label_is_kept_when_its_text_is_gone),
         cmocka_unit_test(a_service_without_metrics_counts_nothing),
         cmocka_unit_test(threads_lose_no_count),
     };

@@ -40,6 +40,32 @@ static void an_acked_telegram_is_forgotten(void **state)
     window_free(w);
 }
 
+static void note_ack(void *arg, int stream, int64_t ms)
+{
+    ((int64_t *)arg)[stream] += ms;
+}
+
+static void first_deliveries_acks_are_told_with_their_time(void **state)
+{
+    struct window *w = window_new(MAX);
+    struct window_telegram out[MAX];
+    int64_t told[2] = {0};
+
+    (void)state;
+    window_listen(w, note_ack, told);
+    sent(w, 1, 0);
+    sent(w, 2, 0);
+    window_ack(w, 2, 2, 0, HISTORY, 10);
+    window_ack(w, 2, 2, 0, DEBOUNCED, 25);
+    assert_int_equal(told[0], 10);
+    assert_int_equal(told[1], 25);
+    assert_int_equal(due(w, 1100, out), 1);
+    acked(w, 1, 1, 1200); /* of which sending is not known */
+    assert_int_equal(told[0], 10);
+    assert_int_equal(told[1], 25);
+    window_free(w);
+}
+
 static void lost_is_what_later_ones_overtook(void **state)
 {
     struct window *w = window_new(MAX);
@@ -164,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_acked_telegram_is_forgotten),
+        cmocka_unit_test(first_deliveries_acks_are_told_with_their_time),
         cmocka_unit_test(lost_is_what_later_ones_overtook),
         cmocka_unit_test(a_queue_that_moves_is_waited_for),
         cmocka_unit_test(a_silent_stream_gets_probes_only),
