@@ -10,7 +10,7 @@ enum { SERIAL_OCTETS = INGEST_OWN, SERIAL_CONNECTS };
 
 static const struct metric_def metrics[] = {
     INGEST_METRICS,
-    [SERIAL_OCTETS] = {"zaehlwerk_serial_octets_total", METRIC_COUNTER, NULL,
+    [SERIAL_OCTETS] = {"zaehlwerk_serial_bytes_total", METRIC_COUNTER, NULL,
                        "Octets read from the device."},
     [SERIAL_CONNECTS] = {"zaehlwerk_serial_connects_total", METRIC_COUNTER, NULL,
                          "Times the device was opened."},

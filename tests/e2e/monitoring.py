@@ -1,5 +1,6 @@
 """All services at work, and what their /metrics say, for the tests of metrics, rules and dashboards."""
 
+import os
 import re
 
 from frames import ROOT, Meter
@@ -56,6 +57,9 @@ class Everything:
         self.pipeline = Pipeline(
             world, db, self.meters, env={"publisher": {"METRICS_PER_METER": "1" if per_meter else "0"}}).start()
         self.process = dict(self.pipeline.service)
+        master, self.line = os.openpty()  # for serial-ingest
+        for fd in (master, self.line):
+            world.closing.callback(os.close, fd)
         for name in services(world):
             if name not in self.process:
                 self.process[name] = self.start(name)
@@ -72,6 +76,7 @@ class Everything:
         """One beside the pipeline: it reads what the decryptors publish, and the database."""
         env = self.pipeline.env | self.pipeline.wiring("publisher") | {
             "DASHBOARD_LISTEN": f"127.0.0.1:{free_port()}", "STATUS_URLS": "off", "SWITCH_COMMAND": "/bin/true", "METER": self.meters[0].telegram().meter,
+            "SERIAL_DEVICE": os.ttyname(self.line), "JOURNAL_PATH": f"{self.world.path}/{name}-journal",
             "TELEGRAMS_BIND": f"ipc://{self.world.path}/telegrams.{name}", "ACKS_CONNECT": self.pipeline.endpoints("acks-db", "acks-d")}  # fmt: skip
         return self.world.service(name, env)
 

@@ -13,7 +13,7 @@ UNITS = re.compile(r"_(milliseconds|ms|minutes|hours|kilobytes|octets|kb|percent
 
 def declared_labels(name):
     """What the sources declare: a label that has had no value yet is not in /metrics."""
-    sources = "".join(p.read_text(encoding="utf-8") for folder in ("common", "services/*") for p in ROOT.glob(f"{folder}/*.c"))
+    sources = "".join(p.read_text(encoding="utf-8") for folder in ("common", "common/*", "services/*") for p in ROOT.glob(f"{folder}/*.[ch]"))
     return set(re.findall(rf'"{name}",\s*METRIC_\w+,\s*"(\w+)"', sources))
 
 
