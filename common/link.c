@@ -8,6 +8,8 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "link_key.h"
+#include "link_watch.h"
 #include "log.h"
 #include "vitals.h"
 
@@ -29,6 +31,7 @@ struct peer {
     char endpoint[ENDPOINT_CHARS];
     bool named; /* the last good answer for one of the names holds it */
     bool up;
+    bool given_up;    /* libzmq does not connect to it again by itself */
     int64_t since_ms; /* of `up` */
 };
 
@@ -53,7 +56,7 @@ struct link {
     struct name *names;
     size_t name_count;
     zactor_t *resolver;
-    zactor_t *monitor;
+    struct link_watch *watch;
     int timer;
 };
 
@@ -139,9 +142,17 @@ static struct peer *find_peer(const struct link *l, const char *endpoint)
     return NULL;
 }
 
+/* On an IPv6 socket the monitor names an IPv4 peer otherwise (::ffff:) after it reconnected. */
+static int dial(const struct link *l, const char *endpoint)
+{
+    zsock_set_ipv6(l->sock, strchr(endpoint, '[') != NULL);
+    return zmq_connect(zsock_resolve(l->sock), endpoint) == 0 ? 0 : -errno;
+}
+
 static int add_peer(struct link *l, const char *endpoint)
 {
     struct peer *peers;
+    int rc;
 
     if (find_peer(l, endpoint) != NULL)
         return 0;
@@ -149,10 +160,9 @@ static int add_peer(struct link *l, const char *endpoint)
     if (peers == NULL)
         return -ENOMEM;
     l->peers = peers;
-    /* on an IPv6 socket the monitor names an IPv4 peer otherwise (::ffff:) after it reconnected */
-    zsock_set_ipv6(l->sock, strchr(endpoint, '[') != NULL);
-    if (zmq_connect(zsock_resolve(l->sock), endpoint) != 0)
-        return -errno;
+    rc = dial(l, endpoint);
+    if (rc != 0)
+        return rc;
     l->peers[l->peer_count] = (struct peer){.named = true, .since_ms = clock_monotonic_ms()};
     snprintf(l->peers[l->peer_count].endpoint, ENDPOINT_CHARS, "%s", endpoint);
     l->peer_count++;
@@ -191,7 +201,18 @@ static int on_answer(zloop_t *loop, zsock_t *pipe, void *arg)
     return 0;
 }
 
-/* Drop peers that DNS no longer names and that have been unreachable for long. */
+/* What was refused (one end has a key, the other none) may have been put right since. */
+static void redial(const struct link *l, struct peer *p)
+{
+    if (!p->given_up)
+        return;
+    p->given_up = false;
+    zmq_disconnect(zsock_resolve(l->sock), p->endpoint);
+    if (dial(l, p->endpoint) != 0)
+        log_error("connect", LOG_S("endpoint", p->endpoint));
+}
+
+/* Drop peers that DNS no longer names and that have been unreachable for long; try the others. */
 static int on_tick(zloop_t *loop, int id, void *arg)
 {
     struct link *l = arg;
@@ -204,6 +225,7 @@ static int on_tick(zloop_t *loop, int id, void *arg)
         struct peer *p = &l->peers[i];
 
         if (p->named || p->up || now - p->since_ms < link_unreachable_ms) {
+            redial(l, p);
             i++;
             continue;
         }
@@ -214,28 +236,20 @@ static int on_tick(zloop_t *loop, int id, void *arg)
     return 0;
 }
 
-static int on_monitor(zloop_t *loop, zsock_t *pipe, void *arg)
+static void on_event(void *arg, enum link_event event, const char *endpoint)
 {
-    struct link *l = arg;
-    char *event = NULL, *code = NULL, *endpoint = NULL;
-    struct peer *p;
-    bool up, down;
+    struct peer *p = find_peer(arg, endpoint);
+    bool up = event == LINK_UP;
 
-    (void)loop;
-    if (zstr_recvx(pipe, &event, &code, &endpoint, NULL) < 0)
-        return 0;
-    p = endpoint == NULL ? NULL : find_peer(l, endpoint);
-    up = event != NULL && strcmp(event, "HANDSHAKE_SUCCEEDED") == 0;
-    down = event != NULL && strcmp(event, "DISCONNECTED") == 0;
-    if (p != NULL && (up || down) && p->up != up) {
+    if (p == NULL)
+        return;
+    if (event == LINK_GIVEN_UP) {
+        p->given_up = true;
+    } else if (p->up != up) {
         p->up = up;
         p->since_ms = clock_monotonic_ms();
         log_debug(up ? "connected" : "disconnected", LOG_S("endpoint", endpoint));
     }
-    zstr_free(&event);
-    zstr_free(&code);
-    zstr_free(&endpoint);
-    return 0;
 }
 
 size_t link_peers(const struct link *l)
@@ -262,6 +276,31 @@ static void look_after(zsock_t *sock)
     zsock_set_tcp_keepalive_idle(sock, KEEPALIVE_SECONDS);
     zsock_set_tcp_keepalive_intvl(sock, KEEPALIVE_SECONDS);
     zsock_set_tcp_keepalive_cnt(sock, KEEPALIVE_TRIES);
+}
+
+/* With a STREAM_KEY, the key; the process's door opens with its first producer. */
+static int lock_up(const struct link *l, bool server)
+{
+    const char *key = l->svc->conf.stream_key;
+    int rc = 0;
+
+    if (server && l->svc->door == NULL)
+        rc = link_key_open(key, &l->svc->door);
+    return rc == 0 ? link_key_apply(zsock_resolve(l->sock), key, server) : rc;
+}
+
+/* The key, and eyes on what becomes of connections. event: a consumer's, or NULL. */
+static int guard(struct link *l,
+                 const char *variable,
+                 void (*event)(void *arg, enum link_event event, const char *endpoint))
+{
+    const char *key = l->svc->conf.stream_key;
+    bool keyed = key != NULL && *key != '\0';
+    int rc = keyed ? lock_up(l, event == NULL) : 0;
+
+    return rc == 0 ? link_watch_open(l->svc, zsock_resolve(l->sock), variable, keyed, event, l,
+                                     &l->watch)
+                   : rc;
 }
 
 static struct link *link_new(struct svc *svc, int type)
@@ -302,6 +341,8 @@ int link_bind(struct svc *svc,
     int rc = l == NULL || list == NULL ? -ENOMEM : link_check(true, variable, endpoints);
 
     *out = l;
+    if (rc == 0)
+        rc = guard(l, variable, NULL);
     for (char **e = list; rc == 0 && *e != NULL; e++) {
         char wrong[160];
 
@@ -388,7 +429,7 @@ void link_resume(struct link *l)
         l->reading = zloop_reader(l->svc->loop, l->sock, on_message, l) == 0;
 }
 
-/* The threads that follow DNS and the state of connections, and their readers in the loop. */
+/* The thread that follows DNS, and the readers in the loop. */
 static int follow(struct link *l)
 {
     zloop_t *loop = l->svc->loop;
@@ -413,7 +454,7 @@ int link_connect(struct svc *svc,
     struct link *l = link_new(svc, pattern == LINK_TOPICS ? ZMQ_SUB : ZMQ_PULL);
     char **list = conf_list(endpoints);
     size_t n = 0;
-    int rc = 0;
+    int rc;
 
     *out = l;
     if (l == NULL || list == NULL) {
@@ -425,18 +466,9 @@ int link_connect(struct svc *svc,
     l->consumer = *consumer;
     l->variable = variable;
     l->names = calloc(n + 1, sizeof *l->names);
-    l->monitor = zactor_new(zmonitor, l->sock);
-    if (l->names == NULL || l->monitor == NULL)
-        rc = -ENOMEM;
-    if (rc == 0) {
-        zstr_sendx(l->monitor, "LISTEN", "HANDSHAKE_SUCCEEDED", "DISCONNECTED", NULL);
-        zstr_send(l->monitor, "START");
-        zsock_wait(l->monitor);
-        if (zloop_reader(svc->loop, zactor_sock(l->monitor), on_monitor, l) != 0)
-            rc = -ENOMEM;
-    }
+    rc = l->names == NULL ? -ENOMEM : link_check(false, variable, endpoints);
     if (rc == 0)
-        rc = link_check(false, variable, endpoints);
+        rc = guard(l, variable, on_event);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = add_endpoint(l, variable, list[i]);
     free(list);
@@ -458,11 +490,9 @@ void link_free(struct link *l)
             zloop_timer_end(l->svc->loop, l->timer);
         if (l->resolver != NULL)
             zloop_reader_end(l->svc->loop, zactor_sock(l->resolver));
-        if (l->monitor != NULL)
-            zloop_reader_end(l->svc->loop, zactor_sock(l->monitor));
     }
     zactor_destroy(&l->resolver);
-    zactor_destroy(&l->monitor);
+    link_watch_free(l->watch);
     zsock_destroy(&l->sock);
     for (size_t i = 0; i < l->name_count; i++)
         free(l->names[i].addresses);

@@ -24,7 +24,8 @@ int link_check(bool bind, const char *variable, const char *endpoints);
 
 /**
  * Bind the producer's end to every endpoint of a list ("tcp://127.0.0.1:5550,ipc:///run/x").
- * `variable` is the setting that holds it, for the error line. PUSH/PULL ends hold at most 4
+ * `variable` is the setting that holds it, for log lines, kept by reference. With a STREAM_KEY
+ * (svc.conf) only consumers that hold it are admitted. PUSH/PULL ends hold at most 4
  * messages and 64 KiB of kernel buffers, since what they hold dies with a peer; TCP keep-alive
  * finds lost hosts. Returns 0; -EINVAL when an endpoint cannot be bound, already logged; -ENOMEM.
  */

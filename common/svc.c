@@ -15,6 +15,8 @@
 #include "clock.h"
 #include "http.h"
 #include "link.h"
+#include "link_key.h"
+#include "link_watch.h"
 #include "log.h"
 #include "vitals.h"
 
@@ -99,10 +101,14 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* The form of every endpoint and of HTTP_LISTEN, so that --check-config finds them too. */
+/* The form of every endpoint, of HTTP_LISTEN and STREAM_KEY, so that --check-config finds them too.
+ */
 static int check_addresses(const struct svc *svc, const void *self)
 {
     int rc = svc->conf.http_listen == NULL ? 0 : http_check(svc->conf.http_listen);
+
+    if (rc == 0 && svc->conf.stream_key != NULL)
+        rc = link_key_check(svc->conf.stream_key);
 
     for (const struct conf_option *o = svc->info->options; rc == 0 && o->name != NULL; o++)
         if (o->kind == CONF_BIND || o->kind == CONF_CONNECT)
@@ -147,8 +153,9 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
     svc->states = calloc(1, sizeof *svc->states);
     svc->metrics = metrics_new(info->metrics);
     svc->vitals = metrics_new(vitals_metrics);
+    svc->link_metrics = metrics_new(link_watch_metrics);
     if (svc->signals < 0 || svc->loop == NULL || svc->states == NULL || svc->metrics == NULL ||
-        svc->vitals == NULL)
+        svc->vitals == NULL || svc->link_metrics == NULL)
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
     for (const char *const *need = info->needs; *need != NULL; need++)
@@ -344,6 +351,7 @@ void svc_close(struct svc *svc, void *self)
 {
     http_close(svc->http);
     svc->http = NULL;
+    link_key_close(&svc->door);
     if (svc->loop != NULL)
         zloop_destroy(&svc->loop);
     while (svc->hooks != NULL) {
@@ -357,9 +365,9 @@ void svc_close(struct svc *svc, void *self)
     free(svc->states);
     svc->states = NULL;
     metrics_free(svc->metrics);
-    svc->metrics = NULL;
     metrics_free(svc->vitals);
-    svc->vitals = NULL;
+    metrics_free(svc->link_metrics);
+    svc->metrics = svc->vitals = svc->link_metrics = NULL;
     if (svc->signals >= 0)
         close(svc->signals);
     svc->signals = -1;

@@ -10,7 +10,8 @@
 #include "conf.h"
 #include "metrics.h"
 
-struct _zloop_t; /* NOLINT: czmq's name */
+struct _zloop_t;  /* NOLINT: czmq's name */
+struct _zactor_t; /* NOLINT */
 struct http;
 
 /** Settings that every service has; SVC_OPTIONS puts them at the end of its table. */
@@ -18,10 +19,14 @@ struct svc_conf {
     char *log_level;
     char *log_format;
     char *http_listen;
+    char *stream_key; /* "" or NULL for none */
 };
 
 /* clang-format off */
+#define SVC_STREAM_KEY_OPTION(s, m)                                                                                          \
+    CONF_SECRET_OPTION("STREAM_KEY", s, m.stream_key, "", "encrypts the streams: the same in all services, from `zaehlwerk keygen`")
 #define SVC_OPTIONS(s, m, port)                                                                                              \
+    SVC_STREAM_KEY_OPTION(s, m),                                                                                             \
     CONF_TEXT_OPTION("HTTP_LISTEN", s, m.http_listen, "127.0.0.1:" port, "address:port of /healthz /readyz /metrics; off: none"), \
     CONF_CHOICE_OPTION("LOG_LEVEL", s, m.log_level, "info", "debug|info|warn|error", "least level that is logged"),           \
     CONF_CHOICE_OPTION("LOG_FORMAT", s, m.log_format, "text", "text|json", "form of a log line")
@@ -51,7 +56,10 @@ struct svc_state {
 struct svc {
     const struct svc_info *info;
     struct svc_conf conf;
-    struct metrics *metrics, *vitals;
+    struct metrics *metrics;
+    struct metrics *vitals;       /* of every service (vitals.h) */
+    struct metrics *link_metrics; /* of the streams (link_watch.h) */
+    struct _zactor_t *door;       /* of the streams' producers, with a STREAM_KEY (link_key.h) */
     struct _zloop_t *loop;
     struct http *http;
     int signals;               /* signalfd, or -1 */

@@ -217,7 +217,10 @@ Zählwerk runs with $mode
   commands   . $VAR/env   in another terminal, then build/bin/zaehlwerk tail, export, rejects ...
 Ctrl-C ends everything. One line per reading:
 END
-READINGS_CONNECT=$ipc/readings "$BIN/zaehlwerk" tail 9>&- &
+(
+    for pair in "${base[@]}" "READINGS_CONNECT=$ipc/readings"; do export "${pair?}"; done
+    exec "$BIN/zaehlwerk" tail
+) 9>&- &
 tail=$!
 # A hang-up may reach make alone, which waits for us: so look whether the terminal is still there.
 terminal=

@@ -16,5 +16,6 @@ int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_rejects(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_keygen(int argc, char **argv);
 
 #endif

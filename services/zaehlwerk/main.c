@@ -20,6 +20,7 @@ static const struct {
      "bring over the rows of the original program, from MariaDB or a file"},
     {"rejects", command_rejects, "list what could not become a reading"},
     {"replay", command_replay, "send rejects through again"},
+    {"keygen", command_keygen, "make a key for the streams between the services"},
 };
 
 static int help(FILE *out, int status)

@@ -30,6 +30,7 @@ struct tail {
 /* clang-format off */
 static const struct conf_option options[] = {
     CONF_CONNECT_OPTION("READINGS_CONNECT", struct tail, readings_connect, "tcp://localhost:5562", "the decryptors"),
+    SVC_STREAM_KEY_OPTION(struct tail, svc.conf),
     CONF_CHOICE_OPTION("LOG_LEVEL", struct tail, svc.conf.log_level, "warn", "debug|info|warn|error", "least level that is logged"),
     CONF_CHOICE_OPTION("LOG_FORMAT", struct tail, svc.conf.log_format, "text", "text|json", "form of a log line"),
     CONF_END,

@@ -14,7 +14,7 @@ from stores import Postgres
 KEY = frames.Meter("settings").key.hex()
 MQTT = ["MQTT_HOST", "MQTT_PORT", "MQTT_USER", "MQTT_PASSWORD", "MQTT_PROTOCOL", "MQTT_TLS", "MQTT_CA_FILE"]
 DB = ["DB_URL", "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "SMARTMETER_DB_SCHEMA", "SMARTMETER_DB_TABLE"]
-ALL = ["HTTP_LISTEN", "LOG_LEVEL", "LOG_FORMAT"]
+ALL = ["STREAM_KEY", "HTTP_LISTEN", "LOG_LEVEL", "LOG_FORMAT"]
 SETTINGS = {
     "mqtt-ingest": [*MQTT, "MQTT_CLIENT_ID", "SMARTMETER_RAWDATA_MQTT_TOPIC", "SMARTMETER_VALUES_MQTT_TOPIC",
                     "DURABLE_STREAMS", "REASSEMBLY_MS", "JOURNAL_PATH", "JOURNAL_SYNC_MS", "JOURNAL_MAX_BYTES",
@@ -67,6 +67,8 @@ WRONG = [
     ("mqtt-ingest", {"HTTP_LISTEN": "127.0.0.1:{used}"}, "HTTP_LISTEN"),
     ("mqtt-ingest", {"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
     ("mqtt-ingest", {"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+    ("mqtt-ingest", {"STREAM_KEY": "secret"}, "STREAM_KEY"),
+    ("decryptor", {"STREAM_KEY_FILE": "{folder}/key"}, "STREAM_KEY"),
     ("decryptor", {"SMARTMETER_KEY": ""}, "SMARTMETER_KEY"),
     ("decryptor", {"SMARTMETER_KEY": KEY[:-1]}, "SMARTMETER_KEY"),
     ("decryptor", {"SMARTMETER_KEY": KEY + "00"}, "SMARTMETER_KEY"),
