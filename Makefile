@@ -1,12 +1,16 @@
 # Zählwerk. `make help` lists the targets.
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
+# V=1 prints whole commands, otherwise a short line each: $(call say,CC,file)
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-4s %s\n' '$1' '$2')
 PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl libmariadb
 
 B    := build$(if $(SAN),/san)
 SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c firmware/core/*.c)
 CORE := $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(SRC))) $B/gen/assets.o
 BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
+MAN  := $(patsubst $B/bin/%,$B/man/zaehlwerk-%.8,$(filter-out %/zaehlwerk,$(BINS)))
 UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
 PAGE := $(wildcard services/dashboard/page/*) build/page/uPlot.iife.min.js build/page/uPlot.min.css
 SQL  := $(sort $(wildcard common/store/migrations/*/*.sql))
@@ -34,7 +38,8 @@ help:
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
 	@echo 'make bench      throughput of each stage as ratios against raw limits'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck'
-	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
+	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes the same'
+	@echo 'make deb        a Debian package, build/zaehlwerk_$(VERSION)_ARCHITECTURE.deb'
 	@echo 'make clean      remove build/'
 
 run:
@@ -80,42 +85,53 @@ lint:
 tidy/%: $B/gen/migrations.inc $B/gen/assets.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/,doc/zaehlwerk man/man1 bash-completion/completions)
-	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 README.md README.de.md CHANGELOG.md LICENSE server.env.example $(DESTDIR)$(PREFIX)/share/doc/zaehlwerk/
-	install -m 644 deploy/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 deploy/completion/zaehlwerk $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+install: all $(MAN)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' UNITDIR='$(UNITDIR)' deploy/native/install.sh install $B
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' UNITDIR='$(UNITDIR)' deploy/native/install.sh uninstall $B
+
+deb:
+	@deploy/native/packages.sh deb
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(MAN)
+	@VERSION='$(VERSION)' deploy/native/deb.sh
 
 clean:
 	rm -rf build
 
 $B/core.a: $(CORE)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$Q$(AR) rcs $@ $^
 $B/bin/%: $B/services/%/main.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
 $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/test/portal_host: $B/tests/firmware/portal_host.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/test/pin_host: $B/tests/firmware/pin_host.o $B/firmware/esp8266/main/pin.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
 $B/tests/firmware/pin_host.o: CPPFLAGS += -Ifirmware/esp8266/main
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The SQL files become C string literals: {"sqlite", 1, "..."}, in the order of their numbers.
 $B/gen/migrations.inc: $(SQL) Makefile
@@ -128,8 +144,12 @@ $B/common/store/migrate.o: $B/gen/migrations.inc
 $B/gen/assets.inc: $(PAGE) deploy/native/assets.sh Makefile
 	@deploy/native/assets.sh $B/gen $(PAGE)
 $B/gen/assets.o: $B/gen/assets.inc
-	$(CC) -c -o $@ $B/gen/assets.S
+	$Q$(CC) -c -o $@ $B/gen/assets.S
 $B/services/dashboard/assets.o: $B/gen/assets.inc
+
+$B/man/zaehlwerk-%.8: $B/bin/% deploy/man/%.mdoc deploy/native/man.sh
+	@mkdir -p $(@D)
+	@deploy/native/man.sh $< deploy/man/$*.mdoc >$@.new && mv $@.new $@
 
 # npm trusts whom the system trusts.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
@@ -147,6 +167,6 @@ build/page/uPlot.%: build/npm/dashboard/.lock
 	@mkdir -p $(@D)
 	@cp $(<D)/node_modules/uplot/dist/$(@F) $@
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B/common $B/services $B/tests $B/firmware -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install clean
+.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install uninstall deb clean

@@ -105,6 +105,7 @@ int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
 {
     struct sqlite_store *s = (struct sqlite_store *)base;
     const char *path = path_of(base->conf);
+    int stay = 1;
     int rc;
 
     sqlite_disconnect(s);
@@ -114,6 +115,8 @@ int sqlite_connect(struct store *base, char why[STORE_WHY_CHARS])
         return -EAGAIN;
     }
     sqlite3_busy_timeout(s->db, 5000);
+    /* Who may only read cannot make the WAL's files, but needs them, also while nobody writes. */
+    (void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &stay);
     rc = sqlite_run(&s->base,
                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", why);
     if (rc == 0)

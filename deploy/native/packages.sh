@@ -11,9 +11,11 @@ case "${1:-}" in
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
                 runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps prometheus spin chromium fonts-dejavu-core mandoc
+                systemd-container debootstrap debhelper dpkg-dev lintian
                 libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
+deb) packages="$build debhelper dpkg-dev" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
-*) echo "usage: packages.sh run|test|lint" >&2; exit 64 ;;
+*) echo "usage: packages.sh run|test|lint|deb" >&2; exit 64 ;;
 esac
 
 missing=

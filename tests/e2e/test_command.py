@@ -85,13 +85,3 @@ class Command(Case):
     def test_man_page_without_warnings(self):
         result = subprocess.run(["mandoc", "-Tlint", "-W", "warning", MAN], capture_output=True, text=True, check=False)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
-
-    def test_install(self):
-        """What `make install` would do, less the programs: they take a build of their own."""
-        to = self.world.path / "to"
-        said = subprocess.run(
-            ["make", "-s", "-n", "install", f"DESTDIR={to}", "PREFIX=/usr"], cwd=ROOT, check=True, capture_output=True, text=True)  # fmt: skip
-        steps = [line for line in said.stdout.splitlines() if line.startswith("install ") and " -m 755 " not in line]
-        self.world.tool("sh", "-ec", f"cd {ROOT}\n" + "\n".join(steps), check=True)
-        for path in ("man/man1/zaehlwerk.1", "bash-completion/completions/zaehlwerk", "doc/zaehlwerk/README.md"):
-            self.assertTrue((to / "usr/share" / path).is_file(), path)
