@@ -14,7 +14,7 @@
 #include "import_cells.h"
 
 /* A row, or a quote that never closes, ends here. */
-enum { ROW_OCTETS_MAX = 1 << 20, HEAD_OCTETS = 4096 };
+enum { ROW_OCTETS_MAX = 1 << 16, HEAD_OCTETS = 4096 };
 
 struct csv_source {
     struct import_source base;
@@ -79,7 +79,7 @@ static int read_row(struct csv_source *s, char why[IMPORT_WHY_CHARS])
             s->line = s->file->line;
         if (octets > ROW_OCTETS_MAX || csv_parse(&s->parser, &octet, 1, on_field, on_row, s) != 1) {
             snprintf(why, IMPORT_WHY_CHARS,
-                     "line %llu: a row of more than 1 MiB; a quote that is not closed?",
+                     "line %llu: a row of more than 64 KiB; a quote that is not closed?",
                      (unsigned long long)s->line);
             return -EINVAL;
         }
@@ -230,5 +230,6 @@ import_csv_new(struct import_file *file, enum rows_table table, const char *colu
     }
     csv_set_term_func(&s->parser, is_end);
     csv_set_space_func(&s->parser, is_blank);
+    csv_set_blk_size(&s->parser, IMPORT_CELL_CHARS * 64);
     return &s->base;
 }

@@ -247,7 +247,7 @@ try_reading(struct import_known *k, struct record *r, struct known row)
             return IMPORT_NO_PLACE;
     r->reading.time = row.at;
     if (append(&k->added, &row) != 0)
-        return IMPORT_NO_PLACE;
+        return IMPORT_NO_MEMORY;
     return is_shifted(k, row) ? IMPORT_SHIFTED : IMPORT_NEW;
 }
 

@@ -40,11 +40,12 @@ int import_known_load(struct import_known *k,
                       char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 enum import_known_verdict {
-    IMPORT_NEW,     /* to be written; its time may have moved on */
-    IMPORT_THERE,   /* the database has it */
-    IMPORT_SHIFTED, /* new, but ours has one with the same values just where it belongs if the
-                       original's clock was wrong by the zone's offset */
-    IMPORT_NO_PLACE /* a minute full of others with its second */
+    IMPORT_NEW,      /* to be written; its time may have moved on */
+    IMPORT_THERE,    /* the database has it */
+    IMPORT_SHIFTED,  /* new, but ours has one with the same values just where it belongs if the
+                        original's clock was wrong by the zone's offset */
+    IMPORT_NO_PLACE, /* a minute full of others with its second */
+    IMPORT_NO_MEMORY
 };
 
 /** Try one row of the batch, in the order of the source. */

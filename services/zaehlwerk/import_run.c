@@ -147,6 +147,8 @@ static size_t choose(struct import_run *run, const struct record **rows, int *st
 
         if (v == IMPORT_THERE)
             run->report.counts[run->table].there++;
+        else if (v == IMPORT_NO_MEMORY)
+            *status = fail(run, EX_OSERR, "memory", "there is none");
         else if (v == IMPORT_NO_PLACE)
             reject(run, r, "more than a row a second", status);
         else
