@@ -38,6 +38,8 @@ help:
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
 	@echo 'make bench      throughput of each stage as ratios against raw limits'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck'
+	@echo 'make images     zaehlwerk/NAME:$(VERSION) of each program (deploy/docker/README.md)'
+	@echo 'make sbom       what is in each image, as build/sbom/NAME.spdx.json'
 	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes the same'
 	@echo 'make deb        a Debian package, build/zaehlwerk_$(VERSION)_ARCHITECTURE.deb'
 	@echo 'make clean      remove build/'
@@ -94,6 +96,9 @@ deb:
 	@deploy/native/packages.sh deb
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(MAN)
 	@VERSION='$(VERSION)' deploy/native/deb.sh
+
+images:
+	@deploy/docker/images.sh $(VERSION) $(notdir $(BINS))
 
 clean:
 	rm -rf build
@@ -169,4 +174,4 @@ build/page/uPlot.%: build/npm/dashboard/.lock
 
 -include $(shell find $B/common $B/services $B/tests $B/firmware -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install uninstall deb clean
+.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install uninstall deb images sbom clean

@@ -1,13 +1,15 @@
 #!/bin/sh
-# Install the Debian packages that a purpose needs, when some are missing: run, test or lint.
+# Install the Debian packages that a purpose needs, when some are missing: run, test or lint;
+# image: what deploy/docker/Dockerfile builds with.
 set -eu
 
 build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev libgcrypt20-dev libpq-dev
        libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev
        libcurl4-gnutls-dev libmariadb-dev libcsv-dev gzip tzdata"
 # npm brings the dashboard's charts. Node.js may be there from elsewhere than Debian.
-command -v npm >/dev/null || build="$build nodejs npm"
+[ "${1:-}" = image ] || command -v npm >/dev/null || build="$build nodejs npm"
 case "${1:-}" in
+image) packages="$build ca-certificates curl jq openssl" ;;
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
                 runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps prometheus spin chromium fonts-dejavu-core mandoc
@@ -15,7 +17,7 @@ test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql post
                 libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
 deb) packages="$build debhelper dpkg-dev" ;;
 lint) packages="$build libcmocka-dev clang-format clang-tidy cppcheck shellcheck" ;;
-*) echo "usage: packages.sh run|test|lint|deb" >&2; exit 64 ;;
+*) echo "usage: packages.sh run|test|lint|deb|image" >&2; exit 64 ;;
 esac
 
 missing=

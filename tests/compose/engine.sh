@@ -88,6 +88,8 @@ slim() {
     printf 'path-exclude %s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*' \
         '/usr/share/groff/*' '/usr/share/lintian/*' >"$root/etc/dpkg/dpkg.cfg.d/docker"
     printf 'path-include %s\n' '/usr/share/doc/*/copyright' >>"$root/etc/dpkg/dpkg.cfg.d/docker"
+    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"
+    echo 'Acquire::Languages "none";' >"$root/etc/apt/apt.conf.d/docker-no-languages"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
 }
