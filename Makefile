@@ -99,6 +99,10 @@ deb:
 
 images:
 	@deploy/docker/images.sh $(VERSION) $(notdir $(BINS))
+sbom:
+	@mkdir -p build/sbom
+	@set -e; for n in $(notdir $(BINS)); do deploy/docker/sbom.py zaehlwerk/$$n:$(VERSION) >build/sbom/$$n.spdx.json; done
+	@ls build/sbom/*.spdx.json
 
 clean:
 	rm -rf build
