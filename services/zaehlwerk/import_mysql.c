@@ -47,8 +47,8 @@ static const char *advice(unsigned code)
     case ER_ACCESS_DENIED_ERROR:
     case ER_DBACCESS_DENIED_ERROR:
     case ER_TABLEACCESS_DENIED_ERROR:
-        return " (IMPORT_DB_USER and IMPORT_DB_PASSWORD; the user must be allowed to SELECT, from "
-               "this machine)";
+        return " (IMPORT_DB_USER, IMPORT_DB_PASSWORD, IMPORT_DB_TLS=1; may the user SELECT, from "
+               "this machine?)";
     case ER_BAD_DB_ERROR:
         return " (IMPORT_DB_NAME: the original's SMARTMETER_DB_SCHEMA)";
     case ER_NO_SUCH_TABLE:
