@@ -90,10 +90,10 @@ static int open_connection(struct pg_store *s, const char *as, char why[STORE_WH
         return 0;
     explain(PQerrorMessage(s->connection), why);
     if (mysql_greets(PQhost(s->connection), PQport(s->connection)))
-        return conf_wrong(*c->url != '\0' ? "DB_URL" : "DB_HOST",
-                          "a MariaDB or MySQL server answers there",
-                          "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
-                          "bring the old rows over");
+        return conf_wrong(
+            *c->url != '\0' ? "DB_URL" : "DB_HOST", "a MariaDB or MySQL server answers there",
+            "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` brings "
+            "the old rows over (deploy/MIGRATION.md)");
     return -EAGAIN;
 }
 

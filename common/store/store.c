@@ -27,9 +27,10 @@ int store_check(const struct store_conf *conf)
         return conf_wrong("DB_URL", "no file: what is acknowledged would be gone with the process",
                           "sqlite:PATH");
     if (*conf->url == '\0' && *conf->host != '\0' && conf->port == 3306)
-        return conf_wrong("DB_PORT", "3306 is MariaDB's port, which the original program used",
-                          "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` will "
-                          "bring the old rows over");
+        return conf_wrong(
+            "DB_PORT", "3306 is MariaDB's port, which the original program used",
+            "set DB_URL to postgresql://... or sqlite:PATH; `zaehlwerk import` brings "
+            "the old rows over (deploy/MIGRATION.md)");
     if (!conf_is_identifier(conf->schema))
         return conf_wrong("SMARTMETER_DB_SCHEMA", conf->schema, "lower-case letters, digits and _");
     if (!conf_is_identifier(conf->table))

@@ -139,10 +139,10 @@ int store_rejects(struct store *s,
                   char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 /**
- * Visit the rows that a query asks for, of a store that was opened to look. Returns 0, -EINVAL when
- * the meter is no 16 hex digits, -ETIMEDOUT with why when the database is there and has not found
- * all of them in time (store_patience), or -EAGAIN with why. Nothing is visited on PostgreSQL then;
- * on SQLite some rows may have been, and the visitor's time counts too.
+ * Visit the rows that a query asks for, of a store that is connected or opened to look. Returns 0,
+ * -EINVAL when the meter is no 16 hex digits, -ETIMEDOUT with why when the database is there and
+ * has not found all of them in time (store_patience), or -EAGAIN with why. Nothing is visited on
+ * PostgreSQL then; on SQLite some rows may have been, and the visitor's time counts too.
  */
 int store_rows(struct store *s,
                const struct rows_query *q,

@@ -11,7 +11,7 @@ build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev li
 case "${1:-}" in
 image) packages="$build ca-certificates curl jq openssl" ;;
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
-test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client sqlite3
+test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client mariadb-server sqlite3
                 runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps prometheus spin chromium fonts-dejavu-core mandoc
                 systemd-container debootstrap debhelper dpkg-dev lintian
                 libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
@@ -36,7 +36,7 @@ fi
 # run from its own folder. Services that were there before stay as they are.
 enabled() { systemctl is-enabled "$1" 2>/dev/null || true; }
 fresh= # units that came with the packages
-for unit in mosquitto postgresql prometheus; do
+for unit in mosquitto postgresql mariadb prometheus; do
     [ -n "$(enabled $unit)" ] || fresh="$fresh $unit"
 done
 

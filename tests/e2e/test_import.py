@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -115,6 +116,13 @@ class Import:
         windows = {t["timestamp"] // 300 * 300: t for t in reversed(thinned(self.rows))}
         self.assertEqual({r["window_start"]: (round(r["received_at"]), tuple(float(r[f.lower()]) for f in frames.ORIGINAL)) for r in self.db.debounced()},
                          {w: (t["timestamp"], values(t)) for w, t in windows.items()})  # fmt: skip
+        with self.subTest("the sums that the page of migration tells to compare"):
+            page = (frames.ROOT / "deploy/MIGRATION.md").read_text(encoding="utf-8")
+            sql = dict(re.findall(r"-- (MariaDB|SQLite|PostgreSQL)\n +(.*);", page))
+            days = {tuple(map(int, line.split("\t"))) for line in self.my.sql(sql["MariaDB"]).splitlines()}
+            ours = {tuple(int(v) for v in r.values()) for r in self.db.query(sql["SQLite" if self.db.kind == "sqlite" else "PostgreSQL"])}
+            self.assertGreater(len(days), 1)
+            self.assertEqual(ours, days)
         with self.subTest("again: the same"):
             told = self.run_import(meter=None)  # the database knows but one meter
             self.assertIn(f"history   {len(self.rows)} rows read, 0 new, {len(self.rows)} already there", told)

@@ -75,8 +75,7 @@ static void dumps(void **state)
         const char *why, *text, *want;
     } rows[] = {
         {"extended inserts, columns in the order of CREATE TABLE",
-         "-- MariaDB dump 10.19\n/*!40101 SET NAMES utf8mb4 */;\n" CREATE
-         "INSERT INTO `history` "
+         "-- MariaDB dump 10.19\n/*!40101 SET NAMES utf8mb4 */;\n" CREATE "INSERT INTO `history` "
          "VALUES\n(1,1700000000,'x',100.00,7),\n(2,1700000005,NULL,101,NULL);\n",
          "h13 1700000000 100.00 7 -;h14 1700000005 101 - -;"},
         {"the INSERT's own columns go first",
