@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 # V=1 prints whole commands, otherwise a short line each: $(call say,CC,file)
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-4s %s\n' '$1' '$2')
-PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl libmariadb
+PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl libmariadb openssl
 
 B    := build$(if $(SAN),/san)
 SRC  := $(wildcard common/*.c common/*/*.c services/*/*.c firmware/core/*.c)

@@ -46,7 +46,9 @@ struct conf_option {
     CONF_SECRET_OPTION("MQTT_PASSWORD", s, m.password, "", "password, if the broker wants one"),                        \
     CONF_CHOICE_OPTION("MQTT_PROTOCOL", s, m.protocol, "5", "5|3.1.1", "MQTT version; 3.1.1 for old brokers"),          \
     CONF_SWITCH_OPTION("MQTT_TLS", s, m.tls, "0", "1: TLS to the broker (its port is often 8883)"),                     \
-    CONF_TEXT_OPTION("MQTT_CA_FILE", s, m.ca_file, "", "certificates to trust (PEM); empty: the system's")
+    CONF_TEXT_OPTION("MQTT_CA_FILE", s, m.ca_file, "", "certificates to trust (PEM); empty: the system's"), \
+    CONF_TEXT_OPTION("MQTT_CERT_FILE", s, m.cert_file, "", "our own certificate (PEM), if the broker wants one"),        \
+    CONF_TEXT_OPTION("MQTT_CERT_KEY_FILE", s, m.cert_key_file, "", "its private key (PEM, no passphrase)")
 /* clang-format on */
 
 /**

@@ -14,7 +14,8 @@ enum {
     BACKOFF_FIRST_MS = 1000,
     BACKOFF_MAX_MS = 30000,
     QUEUE_MAX = 10000,
-    AHEAD_MAX_MS = 600000,    /* of a stated arrival */
+    AHEAD_MAX_MS = 600000, /* of a stated arrival */
+    TLS_PORT = 8883,
     PACKET_MAX = 1024 * 1024, /* a larger message stays at the broker, which drops it */
 };
 
@@ -209,6 +210,20 @@ static void refused(struct mqtt *m, const char *why)
     m->busy = false;
 }
 
+/* There was no CONNACK: TLS, or the lack of it, may be the reason. */
+static void unanswered(struct mqtt *m, const char *words)
+{
+    char why[MQTT_WHY_CHARS];
+
+    if (!m->trying)
+        return;
+    if (m->conf->tls)
+        words = mqtt_tls_why(m->conf, words, why);
+    else if (m->conf->port == TLS_PORT)
+        words = "no answer: this is the usual port of TLS, and MQTT_TLS is 0";
+    refused(m, words);
+}
+
 /* A positive code is the broker's CONNACK; paho's message then says no more than that. */
 static void on_connect_failure(void *arg, MQTTAsync_failureData *data)
 {
@@ -222,8 +237,10 @@ static void on_connect_failure(void *arg, MQTTAsync_failureData *data)
     snprintf(text, sizeof text, "refused, code %d", data->code);
     if (data->code > 0 && (size_t)data->code < sizeof connack / sizeof connack[0])
         refused(arg, connack[data->code]);
+    else if (data->code > 0)
+        refused(arg, text);
     else
-        refused(arg, data->code <= 0 && data->message != NULL ? data->message : text);
+        unanswered(arg, data->message != NULL ? data->message : text);
 }
 
 static void on_connect_failure5(void *arg, MQTTAsync_failureData5 *data)
@@ -233,7 +250,7 @@ static void on_connect_failure5(void *arg, MQTTAsync_failureData5 *data)
     else if (data->reasonCode != MQTTREASONCODE_SUCCESS)
         refused(arg, MQTTReasonCode_toString(data->reasonCode));
     else
-        refused(arg, data->message != NULL ? data->message : "no answer");
+        unanswered(arg, data->message != NULL ? data->message : "no answer");
 }
 
 struct mqtt *mqtt_new(const struct mqtt_conf *conf,
@@ -318,9 +335,7 @@ static int start(struct mqtt *m)
     if (m->conf->password[0] != '\0')
         options.password = m->conf->password;
     if (m->conf->tls) {
-        ssl.trustStore = m->conf->ca_file[0] != '\0' ? m->conf->ca_file : NULL;
-        ssl.verify = 1;
-        ssl.enableServerCertAuth = 1;
+        mqtt_tls_options(m, &ssl);
         options.ssl = &ssl;
     }
     rc = MQTTAsync_connect(m->client, &options);

@@ -14,8 +14,15 @@ struct mqtt_conf {
     char *password; /* "" for none */
     char *protocol; /* "5" or "3.1.1" */
     bool tls;
-    char *ca_file; /* "" for the system's certificates */
+    char *ca_file;                   /* "" for the system's certificates */
+    char *cert_file, *cert_key_file; /* our own certificate, for brokers that want one; or "" */
 };
+
+/**
+ * Whether TLS can work: the certificate files are there and fit, and stand beside MQTT_TLS=1.
+ * Returns 0, or -EINVAL and logged.
+ */
+int mqtt_check(const struct mqtt_conf *conf);
 
 #define MQTT_FILTERS_MAX 64
 

@@ -1,4 +1,4 @@
-/* mqtt_client: what the two files of mqtt share, paho's part; nobody else includes it. */
+/* mqtt_client: what the files of mqtt share, paho's part; nobody else includes it. */
 #ifndef MQTT_CLIENT_H
 #define MQTT_CLIENT_H
 
@@ -27,5 +27,17 @@ struct mqtt {
     int64_t next_ms;    /* when the next attempt may start */
     int64_t backoff_ms;
 };
+
+enum { MQTT_WHY_CHARS = 200 };
+
+/** The certificates for an attempt; they live as long as m->conf. */
+void mqtt_tls_options(const struct mqtt *m, MQTTAsync_SSLOptions *ssl);
+
+/**
+ * Why an attempt with TLS failed, in words that a person can act on: asks the broker anew, for at
+ * most some seconds, so only from paho's thread. Returns them, in why or constant; or `other`,
+ * paho's words, when TLS is not the reason.
+ */
+const char *mqtt_tls_why(const struct mqtt_conf *conf, const char *other, char why[MQTT_WHY_CHARS]);
 
 #endif

@@ -5,7 +5,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev libgcrypt20-dev libpq-dev
        libmsgpack-dev libsqlite3-dev libmicrohttpd-dev libjansson-dev
-       libcurl4-gnutls-dev libmariadb-dev libcsv-dev gzip tzdata"
+       libcurl4-gnutls-dev libmariadb-dev libcsv-dev libssl-dev gzip tzdata"
 # npm brings the dashboard's charts. Node.js may be there from elsewhere than Debian.
 [ "${1:-}" = image ] || command -v npm >/dev/null || build="$build nodejs npm"
 case "${1:-}" in

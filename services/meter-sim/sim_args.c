@@ -253,7 +253,7 @@ int sim_args_read(struct sim_args *a, int argc, char **argv)
     }
     if (status < 0)
         status = check(a);
-    if (status < 0 && !a->print && conf_read(settings, a) != 0)
+    if (status < 0 && !a->print && (conf_read(settings, a) != 0 || mqtt_check(&a->mqtt) != 0))
         status = EX_CONFIG;
     return status;
 }

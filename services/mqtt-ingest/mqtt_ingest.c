@@ -35,7 +35,7 @@ int mqtt_ingest_check(void *self)
     const struct mqtt_ingest *i = self;
     char **filters = conf_list(i->raw_topics);
     char topic[1024], values[1028];
-    int rc = filters == NULL ? -ENOMEM : 0;
+    int rc = filters == NULL ? -ENOMEM : mqtt_check(&i->mqtt_conf);
 
     live_filter(i->values_topic, topic, sizeof topic);
     snprintf(values, sizeof values, "%s/#", topic); /* the publisher writes below it, too */

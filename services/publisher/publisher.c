@@ -58,7 +58,7 @@ int publisher_check(void *self)
     if (rc == 0 && zone_use(p->timezone) != 0)
         rc = conf_wrong("TIMEZONE", p->timezone,
                         "a name of the system's zones, as Europe/Vienna (package tzdata)");
-    return rc;
+    return rc == 0 ? mqtt_check(&p->mqtt_conf) : rc;
 }
 
 bool publisher_has_fields(const struct publisher *p)

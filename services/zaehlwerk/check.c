@@ -126,7 +126,7 @@ int command_check(int argc, char **argv)
     if (argc > 1)
         return strcmp(argv[1], "--help") == 0 ? help() : EX_USAGE;
     log_open("zaehlwerk check", LOG_LEVEL_WARN, false);
-    if (conf_read(options, &c) != 0) {
+    if (conf_read(options, &c) != 0 || mqtt_check(&c.mqtt_conf) != 0) {
         conf_free(options, &c);
         return EX_CONFIG;
     }

@@ -302,7 +302,7 @@ static const char *read_arguments(struct replay *r, int argc, char **argv, bool 
 
 static int read_settings(struct replay *r)
 {
-    if (conf_read(options, r) != 0)
+    if (conf_read(options, r) != 0 || mqtt_check(&r->mqtt_conf) != 0)
         return EX_CONFIG;
     if (strcmp(r->mqtt_conf.protocol, "5") == 0)
         return EX_OK;
