@@ -1,9 +1,9 @@
 # Zählwerk. `make help` lists the targets.
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-# V=1 prints whole commands, otherwise a short line each: $(call say,CC,file)
+# V=1 prints whole commands, otherwise a short line each, $(call say,CC,file); -s none
 Q       := $(if $(V),,@)
-say      = $(if $(V),,@printf '  %-4s %s\n' '$1' '$2')
+say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-4s %s\n' '$1' '$2')
 PKGS    := libczmq libzmq libpq libgcrypt msgpack sqlite3 libmicrohttpd jansson libcurl libmariadb openssl
 
 B    := build$(if $(SAN),/san)

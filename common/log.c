@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,15 +24,30 @@ static struct {
     const char *service;
     enum log_level level;
     bool json;
-} logger = {"?", LOG_LEVEL_INFO, false};
+    bool journal; /* stderr is systemd's: each line begins with its priority, sd-daemon(3) */
+} logger = {"?", LOG_LEVEL_INFO, false, false};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
+
+/* systemd says so by the device and inode of its stream; a child's stderr may have become another.
+ */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat st;
+
+    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
 
 void log_open(const char *service, enum log_level level, bool json)
 {
     logger.service = service;
     logger.level = level;
     logger.json = json;
+    logger.journal = is_journal();
 }
 
 int log_level_from_name(const char *name)
@@ -90,9 +107,10 @@ static bool is_plain(const char *text)
 static void add_field(struct line *l, const struct log_field *f)
 {
     char number[24];
+    char last = l->len == 0 ? '>' : l->text[l->len - 1];
 
-    if (l->len > 1 || !logger.json)
-        add(l, logger.json ? "," : l->len == 0 ? "" : " ");
+    if (last != '>' && last != '{') /* not the first */
+        add(l, logger.json ? "," : " ");
     if (logger.json) {
         add_quoted(l, f->key);
         add(l, ":");
@@ -121,6 +139,8 @@ void log_write(enum log_level level, const struct log_field *fields)
     if (level < logger.level)
         return;
     instant_print_ms(clock_utc_ms(), now);
+    if (logger.journal)
+        add(&l, priorities[level]);
     if (logger.json)
         add(&l, "{");
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)

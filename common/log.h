@@ -33,7 +33,8 @@ void log_open(const char *service, enum log_level level, bool json);
 /**
  * Write one line in one write(2), so that lines of several threads never mix:
  *   time=2026-11-24T08:00:00.123Z level=warn svc=decryptor event=reject reason=checksum octets=257
- * or the same as one JSON object.
+ * or the same as one JSON object. Where stderr is systemd's journal (JOURNAL_STREAM) the priority
+ * stands before it, as <4>, and the journal takes it off.
  */
 void log_write(enum log_level level, const struct log_field *fields);
 

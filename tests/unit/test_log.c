@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -175,6 +176,41 @@ static void many_long_values_leave_a_whole_line(void **state)
     json_decref(json);
 }
 
+/* systemd names the stream that it gave; the same variable in a child whose stderr is another. */
+static void priorities_stand_before_a_line_for_the_journal(void **state)
+{
+    char stream[64];
+    struct stat st;
+
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        const char *text;
+
+        capture_begin(&capture);
+        (void)fstat(STDERR_FILENO, &st);
+        snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        setenv("JOURNAL_STREAM", stream, 1);
+        log_open("x", LOG_LEVEL_DEBUG, json == 1);
+        log_debug("e");
+        log_info("e");
+        log_warn("e");
+        log_error("e");
+        text = capture_end(&capture);
+        for (const char *const *p = (const char *const[]){"<7>", "<6>", "<4>", "<3>", NULL};
+             *p != NULL; p++, text = strchr(text, '\n') + 1) {
+            assert_memory_equal(text, *p, 3);
+            assert_memory_equal(text + 3, json == 1 ? "{\"time\":" : "time=", json == 1 ? 8 : 5);
+        }
+        capture_begin(&capture);
+        setenv("JOURNAL_STREAM", "1:1", 1);
+        log_open("x", LOG_LEVEL_INFO, json == 1);
+        log_warn("e");
+        text = capture_end(&capture);
+        assert_memory_equal(text, json == 1 ? "{" : "t", 1);
+    }
+    unsetenv("JOURNAL_STREAM");
+}
+
 static void lines_below_the_level_are_not_written(void **state)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -234,6 +270,7 @@ int main(void)
         TEST(a_line_of_json),
         TEST(a_long_value_is_cut_but_the_line_is_whole),
         TEST(many_long_values_leave_a_whole_line),
+        TEST(priorities_stand_before_a_line_for_the_journal),
         TEST(lines_below_the_level_are_not_written),
         TEST(troubles_that_repeat_are_held_back),
     };
