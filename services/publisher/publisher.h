@@ -41,15 +41,13 @@ struct publisher {
     char *topic;
     char *topics; /* "both", "json" or "fields" */
     char *when;   /* "every" or "change" */
-    bool retain;
+    bool retain, discovery, per_meter;
     int64_t qos, min_seconds, offline_seconds;
     char *publisher_topic;
     char *timezone;
-    bool discovery;
     char *discovery_prefix;
     char *readings_connect;
     int64_t skew_seconds;
-    bool per_meter;
 
     struct mqtt *mqtt;
     struct mailbox *mailbox;
