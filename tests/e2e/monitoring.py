@@ -52,10 +52,9 @@ def families(text):
 class Everything:
     """The pipeline, the dashboard, the example and whatever else has /metrics, with readings that have gone through."""
 
-    def __init__(self, world, db, per_meter=True):
+    def __init__(self, world, db):
         self.world, self.meters = world, [Meter("one"), Meter("two", step=7)]
-        self.pipeline = Pipeline(
-            world, db, self.meters, env={"publisher": {"METRICS_PER_METER": "1" if per_meter else "0"}}).start()
+        self.pipeline = Pipeline(world, db, self.meters, env={"publisher": {"METRICS_PER_METER": "1"}}).start()
         self.process = dict(self.pipeline.service)
         master, self.line = os.openpty()  # for serial-ingest
         for fd in (master, self.line):
