@@ -116,6 +116,19 @@ static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
     return rc == 0 ? pg_run(&s->base, sql, why) : rc;
 }
 
+/*
+ * The host of a db-writer may be lost inside a transaction. Left to itself the server would keep
+ * that one's locks, which all others wait for, until TCP gives up after two hours.
+ */
+static int be_missed(struct pg_store *s, char why[STORE_WHY_CHARS])
+{
+    return pg_run(&s->base,
+                  "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; "
+                  "SET tcp_keepalives_count = 3; SET tcp_user_timeout = '15s'; "
+                  "SET idle_in_transaction_session_timeout = '60s'",
+                  why);
+}
+
 static int read_version(struct pg_store *s, int *version, char why[STORE_WHY_CHARS])
 {
     PGresult *result =
@@ -239,6 +252,8 @@ int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
         PQsetNoticeProcessor(s->connection, ignore_notice, NULL);
     if (rc == 0)
         rc = use_schema(s, why);
+    if (rc == 0)
+        rc = be_missed(s, why);
     if (rc == 0)
         rc = pg_run(&s->base, "BEGIN", why);
     if (rc == 0) {
