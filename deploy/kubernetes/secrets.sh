@@ -13,9 +13,10 @@ umask 077
 random() { tr -dc 'A-Za-z0-9' </dev/urandom | head -c "$1"; }
 make() { [ -s "$1" ] || random "$2" >"$1"; }
 
-for file in $(grep -o '=[a-z-]*' kustomization.yaml | tr -d = | grep -vx smartmeter-key); do
+for file in $(grep -o '=[a-z-]*' kustomization.yaml | tr -d = | grep -vxE 'smartmeter-key|stream-key'); do
     make "$file" 32
 done
+make stream-key 40 # letters and digits are a Z85 key, as `zaehlwerk keygen` makes them
 if [ "$1" = home ] && [ ! -s smartmeter-key ]; then
     [ ! -t 0 ] || printf 'key of the meter, 32 hex digits: ' >&2
     read -r key

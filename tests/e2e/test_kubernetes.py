@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import kubernetes
+import yaml
 from frames import ROOT
 from harness import BIN, ENVIRONMENT, SANITIZER_ENV, Case, free_port, wait_until
 
@@ -336,6 +337,12 @@ class FleetWithComponents(Fleet):
                     found |= {p.name for p in self.pods if kubernetes.matches({"matchLabels": o["spec"]["selector"]}, p.labels)}
         self.assertEqual(found, {p.name for p in self.ours})
 
+    def test_rules(self):
+        """The alerts are those of deploy/monitoring; rules.sh prints them anew."""
+        made = self.world.tool("sh", kubernetes.FOLDER / "components/monitoring/rules.sh", check=True).stdout.decode()
+        self.assertEqual((kubernetes.FOLDER / "components/monitoring/rules.yaml").read_text(encoding="utf-8"), made)
+        self.assertTrue(self.of("PrometheusRule")["zaehlwerk"]["groups"][0]["rules"])
+
     def test_retire(self):
         """The Job has what the ingest had: settings, volume, and a place among its addresses."""
         job, ingest = (next(p for p in self.pods if p.name == n) for n in ("retire", "mqtt-ingest"))
@@ -376,6 +383,16 @@ class Checks(unittest.TestCase):
         self.assertFalse(policies.allow("Ingress", pods["database"], pods["publisher"], 5432))
         nothing = kubernetes.Policies([])
         self.assertTrue(nothing.allow("Ingress", pods["database"], pods["publisher"], 5432))
+
+    def test_keys_loader(self):
+        """The pod that brings the keys has the fleet's volume, and is one that the namespace takes."""
+        loader = yaml.safe_load((kubernetes.FOLDER / "keys-loader.yaml").read_text(encoding="utf-8"))
+        self.assertEqual(kubernetes.schema_problems([loader]), [])
+        fleet = {p.name: p for p in kubernetes.pods(kubernetes.build(kubernetes.FOLDER / "overlays/fleet"))}["decryptor"]
+        self.assertEqual(loader["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"], "zaehlwerk-keys")
+        own = {k: v for k, v in fleet.spec["securityContext"].items() if k != "fsGroupChangePolicy"}
+        self.assertEqual(loader["spec"]["securityContext"], own)
+        self.assertEqual(loader["spec"]["containers"][0]["securityContext"], fleet.main["securityContext"])
 
     def test_lock_names_no_registry(self):
         lock = json.loads((ROOT / "tests/kubernetes/package-lock.json").read_text(encoding="utf-8"))

@@ -69,7 +69,8 @@ class Rollout(Case):
         here = {
             "MQTT_HOST": "broker", "MQTT_PORT": "1883", "MQTT_TLS": "0", "DB_HOST": "database", "DB_PORT": str(self.db.port),
             "DB_USER": "zw", "DASHBOARD_PASSWORD": "a password", "SMARTMETER_KEYS_FILE": self.keys, "INGEST_SLOT": name,
-            "JOURNAL_PATH": f"{self.world.path}/{name}", "DEBOUNCE_SECONDS": str(WINDOW), "LOG_FORMAT": "text"}  # fmt: skip
+            "JOURNAL_PATH": f"{self.world.path}/{name}", "DEBOUNCE_SECONDS": str(WINDOW), "LOG_FORMAT": "text",
+            "STREAM_KEY": "k" * 40}  # fmt: skip
         known = kubernetes.settings_of(service)
         return env | {"LSAN_OPTIONS": f"suppressions={self.lsan}:print_suppressions=0"} | {k: v for k, v in here.items() if k in known}
 
