@@ -103,12 +103,12 @@ static int skip_blanks(struct dump *d)
 }
 
 /* An octet behind a backslash. */
-static char unescape(int c)
+static int unescape(int c)
 {
     static const char from[] = "0nrtbZ", to[] = "\0\n\r\t\b\032";
     const char *at = c == 0 ? NULL : strchr(from, c);
 
-    return at == NULL ? (char)c : to[at - from];
+    return at == NULL ? c : to[at - from];
 }
 
 /* From the opening quote to behind the closing one; its octets go to `take`. False at the end. */
