@@ -14,6 +14,8 @@ VALUES = "sensors/smartmeter/values/{meter}"
 class Broker:
     """mosquitto with the configuration that the project ships, for one home unless told."""
 
+    login = ()  # of mosquitto_pub and mosquitto_sub
+
     def __init__(self, world, port=None, replace=("", ""), conf="home.conf"):
         self.world, self.port = world, port or free_port()
         shipped = (ROOT / "deploy/mosquitto" / conf).read_text(encoding="utf-8").replace(*replace)
@@ -34,14 +36,14 @@ class Broker:
         """One message, acknowledged by the broker."""
         how = ["-n"] if not payload else ["-s"]
         result = self.world.tool(
-            "mosquitto_pub", "-h", "127.0.0.1", "-p", self.port, "-q", "1", "-t", topic,
+            "mosquitto_pub", "-h", "127.0.0.1", "-p", self.port, *self.login, "-q", "1", "-t", topic,
             *how, *(["-r"] if retain else []), stdin=payload, check=check)  # fmt: skip
         return result.returncode == 0
 
     def pub_lines(self, topic, lines):
         """One message a line, over one connection."""
         self.world.tool(
-            "mosquitto_pub", "-h", "127.0.0.1", "-p", self.port, "-q", "1", "-t", topic, "-l",
+            "mosquitto_pub", "-h", "127.0.0.1", "-p", self.port, *self.login, "-q", "1", "-t", topic, "-l",
             stdin="".join(f"{line}\n" for line in lines).encode(), check=True)  # fmt: skip
 
 
@@ -50,7 +52,7 @@ class Subscriber:
 
     def __init__(self, broker, topic, name="mosquitto_sub"):
         self.process = broker.world.start(
-            name, ["mosquitto_sub", "-h", "127.0.0.1", "-p", broker.port, "-q", "1", "-t", topic,
+            name, ["mosquitto_sub", "-h", "127.0.0.1", "-p", broker.port, *broker.login, "-q", "1", "-t", topic,
                    "-t", "e2e/ready", "-F", "%t\t%l\t%p"])  # fmt: skip
         self.process.ends |= {-15, 15}  # it knows no orderly end
         wait_until(lambda: "e2e/ready\t" in self.process.log(), "mosquitto_sub has subscribed")

@@ -1,0 +1,116 @@
+"""STREAM_KEY: the whole pipeline under one key; strangers get nothing and send nothing."""
+
+import re
+
+import zmq
+from harness import BIN, Case, wait_until
+from pipeline import SERVICES, Pipeline
+from stores import Sqlite
+
+
+class Keyed(Case):
+    @classmethod
+    def prepare(cls):
+        cls.key_file = cls.world.path / "stream.key"
+        cls.world.tool(BIN / "zaehlwerk", "keygen", "--output", cls.key_file, check=True)
+        cls.pipeline = Pipeline(cls.world, Sqlite(cls.world), [], env={s: {"STREAM_KEY_FILE": str(cls.key_file)} for s in SERVICES}).start()
+        cls.pipeline.flow()
+
+    def at(self, stream):
+        return f"ipc://{self.world.path}/{stream}"
+
+    def once(self, sent):
+        wait_until(lambda: all(self.pipeline.stored(t, rows) for rows in [self.pipeline.db.readings()] for t in sent), "all are stored")
+        rows = [(r["meter"], r["counter"]) for r in self.pipeline.db.readings()]
+        self.assertEqual(len(rows), len(set(rows)), "doubled")
+
+    def send(self, n):
+        probes = [self.pipeline.probe() for _ in range(n)]
+        self.pipeline.broker.pub_lines(self.pipeline.topic("any"), [t.hex for t in probes])
+        return probes
+
+    def tail(self, name, **env):
+        return self.world.start(name, [BIN / "zaehlwerk", "tail", "--format", "json"], {"READINGS_CONNECT": self.at("readings.decryptor")} | env)
+
+    def test_exactly_once_while_strangers_knock(self):
+        """No key, another key, the public key alone: on every kind of stream, while telegrams come."""
+        key = self.key_file.read_text().strip().encode()
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        strangers = []
+        for stream, kind in (("telegrams.mqtt-ingest", zmq.PULL), ("store.decryptor", zmq.PULL), ("debounce.decryptor", zmq.PULL),
+                             ("readings.decryptor", zmq.SUB), ("acks-db.db-writer", zmq.SUB)):  # fmt: skip
+            for server in (None, zmq.curve_keypair()[0], zmq.curve_public(key)):
+                s = context.socket(kind)
+                if server:
+                    s.curve_publickey, s.curve_secretkey = zmq.curve_keypair()
+                    s.curve_serverkey = server
+                if kind == zmq.SUB:
+                    s.subscribe(b"")
+                s.connect(self.at(stream))
+                strangers.append(s)
+        decryptor = self.pipeline.service["decryptor"]
+        wait_until(lambda: all(decryptor.metric("stream_refused_total", reason=r) for r in ("no-key", "other-key")), "they were refused")
+        self.once(self.send(50))
+        self.assertEqual([s.poll(0) for s in strangers], [0] * len(strangers))
+        told = decryptor.lines("event=stream-refused", "advice=")
+        self.assertTrue(told)
+        self.assertTrue(all(re.search(r"setting=(STORE|DEBOUNCE|READINGS)_BIND peer=", line) for line in told), told)
+        for process in self.pipeline.service.values():
+            self.assertNotIn(key.decode(), process.log())
+
+    def test_a_producer_that_is_a_stranger_is_not_heard(self):
+        """A PUSH socket where a consumer looks for its ingest: it cannot slip anything in."""
+        at = self.at("false-ingest")
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        false = context.socket(zmq.PUSH)
+        false.curve_secretkey, false.curve_publickey = reversed(zmq.curve_keypair())
+        false.curve_server = True
+        false.bind(at)
+        env = self.pipeline.env | self.pipeline.wiring("decryptor") | {
+            "STREAM_KEY_FILE": str(self.key_file), "TELEGRAMS_CONNECT": at, "STORE_BIND": self.at("s2"), "DEBOUNCE_BIND": self.at("d2"),
+            "READINGS_BIND": self.at("r2")}  # fmt: skip
+        second = self.world.service("decryptor", env, "decryptor-led-astray")
+        wait_until(lambda: second.lines("event=stream-refused", "setting=TELEGRAMS_CONNECT", "reason=other-key"), "it says why")
+        self.assertEqual(false.poll(0, zmq.POLLOUT), 0, "somebody listens")
+        second.stop()
+
+    def test_tail(self):
+        good = self.tail("tail-good", STREAM_KEY_FILE=str(self.key_file))
+        without = self.tail("tail-without")
+
+        def heard():
+            self.send(1)
+            return good.lines('"meter"')
+
+        wait_until(heard, "tail prints")
+        wait_until(lambda: without.lines("reason=key", "advice="), "tail says why it prints nothing")
+        self.assertEqual(without.lines('"meter"'), [])
+        good.stop()
+        without.stop()
+
+    def test_keygen(self):
+        keys = {self.world.tool(BIN / "zaehlwerk", "keygen", check=True).stdout.decode() for _ in range(2)}
+        self.assertEqual([len(k) for k in keys], [41, 41])
+        for key in keys:
+            zmq.curve_public(key.strip().encode())
+        self.assertEqual(self.key_file.stat().st_mode & 0o777, 0o600)
+        before = self.key_file.read_text()
+        again = self.world.tool(BIN / "zaehlwerk", "keygen", "--output", self.key_file)
+        self.assertEqual((again.returncode, self.key_file.read_text()), (73, before))
+        self.assertIn(b"File exists", again.stderr)
+        self.assertEqual(self.world.tool(BIN / "zaehlwerk", "keygen", "more").returncode, 64)
+
+    def test_z_a_new_key(self):
+        """Another key for all, one service after the other: what comes meanwhile is stored once."""
+        p = self.pipeline
+        fresh = self.world.tool(BIN / "zaehlwerk", "keygen", check=True).stdout.decode()
+        self.world.write("stream.key", fresh)
+        sent = []
+        for service in SERVICES:
+            sent += self.send(5)
+            p.service[service].stop()
+            p.start(service)
+        p.flow()
+        self.once(sent)
