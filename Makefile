@@ -83,8 +83,8 @@ lint:
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
 	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services firmware/core tests
-	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $B/gen/assets.inc $(SRC:%=tidy/%)
-tidy/%: $B/gen/migrations.inc $B/gen/assets.inc
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc $(SRC:%=tidy/%)
+tidy/%: $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
 install: all $(MAN)
@@ -148,6 +148,10 @@ $B/gen/migrations.inc: $(SQL) Makefile
 	@for f in $(SQL); do n=$${f##*/}; d=$${f%/*}; printf '{"%s", %d,\n' "$${d##*/}" "$$(expr $${n%%-*} + 0)"; \
 	    sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$f; echo '},'; done > $@
 $B/common/store/migrate.o: $B/gen/migrations.inc
+$B/gen/timescale.inc: common/store/timescale.sql Makefile
+	@mkdir -p $(@D)
+	@sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< > $@
+$B/common/store/pg_timescale.o: $B/gen/timescale.inc
 
 # The dashboard's files become octets of the program, plain and compressed, and a table of them.
 $B/gen/assets.inc: $(PAGE) deploy/native/assets.sh Makefile

@@ -410,6 +410,7 @@ struct store *pg_store_new(const struct store_conf *conf)
         .select = pg_select,
         .run = pg_run,
         .drop_rows = pg_drop_rows,
+        .failing_jobs = pg_failing_jobs,
         .alive = pg_alive,
         .close = pg_close,
     };

@@ -17,6 +17,8 @@ struct pg_store {
     struct quarters quarters; /* of the write under way */
     int64_t *times;           /* of the rows of a write, STORE_NULL: not to be written */
     size_t times_room;
+    bool timescale; /* the tables are hypertables */
+    bool told;      /* ... or why they are not */
 };
 
 /* pg_open.c: the connection and the tables. */
@@ -87,5 +89,24 @@ int pg_drop_rows(struct store *base,
                  const struct rows_old *old,
                  size_t *dropped,
                  char why[STORE_WHY_CHARS]);
+
+/* pg_timescale.c: where the extension is. */
+
+/**
+ * Make hypertables of the tables (timescale.sql), inside the transaction that brought them up to
+ * date; where TimescaleDB is not, or not with all that is needed, nothing. Sets s->timescale, and
+ * says which it is, once. Returns 0, -EINVAL or -EAGAIN with why.
+ */
+int pg_use_timescale(struct pg_store *s, char why[STORE_WHY_CHARS]);
+
+/** store_drop_rows of hypertables: all chunks at once that are old enough. */
+int pg_drop_chunks(struct pg_store *s,
+                   const struct rows_old *old,
+                   size_t *dropped,
+                   char why[STORE_WHY_CHARS]);
+int pg_failing_jobs(struct store *base,
+                    size_t *n,
+                    char what[STORE_WHY_CHARS],
+                    char why[STORE_WHY_CHARS]);
 
 #endif

@@ -97,11 +97,15 @@ static int open_connection(struct pg_store *s, const char *as, char why[STORE_WH
     return -EAGAIN;
 }
 
-/* CREATE SCHEMA IF NOT EXISTS asks for the right to create even when it exists: look first. */
+/*
+ * CREATE SCHEMA IF NOT EXISTS asks for the right to create even when it exists: look first.
+ * A chunk that is being compressed is waited for, however short the server's own patience is: a
+ * time-out would only begin the same wait anew.
+ */
 static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
 {
     const char *const parameters[] = {s->base.conf->schema};
-    char sql[160];
+    char sql[192];
     PGresult *found = PQexecParams(s->connection, "SELECT 1 FROM pg_namespace WHERE nspname = $1",
                                    1, NULL, parameters, NULL, NULL, 0);
     bool exists = PQntuples(found) == 1;
@@ -111,8 +115,11 @@ static int use_schema(struct pg_store *s, char why[STORE_WHY_CHARS])
     snprintf(sql, sizeof sql, "CREATE SCHEMA %s", s->base.conf->schema);
     if (rc == 0 && !exists)
         rc = pg_run(&s->base, sql, why);
-    snprintf(sql, sizeof sql, "SET search_path = %s, public; SET synchronous_commit = on",
-             s->base.conf->schema);
+    snprintf(
+        sql, sizeof sql,
+        "SET search_path = %s, public; SET synchronous_commit = on; SET statement_timeout = 0; "
+        "SET lock_timeout = 0; SET jit = off",
+        s->base.conf->schema);
     return rc == 0 ? pg_run(&s->base, sql, why) : rc;
 }
 
@@ -261,6 +268,8 @@ int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
         if (rc == 0)
             rc = check_table(s, why);
         if (rc == 0)
+            rc = pg_use_timescale(s, why);
+        if (rc == 0)
             rc = pg_run(&s->base, "COMMIT", why);
     }
     if (rc == 0)
@@ -270,18 +279,20 @@ int pg_connect(struct store *base, char why[STORE_WHY_CHARS])
     return rc == 0 || rc == -EINVAL ? rc : -EAGAIN;
 }
 
+/* No JIT: over a hypertable's hundreds of chunks it compiles for minutes what runs in seconds. */
 int pg_look(struct store *base, char why[STORE_WHY_CHARS])
 {
     struct pg_store *s = (struct pg_store *)base;
-    char sql[160];
+    char sql[192];
     int rc;
 
     pg_disconnect(s);
     rc = open_connection(s, LOOKER, why);
-    snprintf(sql, sizeof sql,
-             "SET search_path = %s, public; SET default_transaction_read_only = on; SET "
-             "statement_timeout = %d",
-             base->conf->schema, base->look_ms);
+    snprintf(
+        sql, sizeof sql,
+        "SET search_path = %s, public; SET default_transaction_read_only = on; SET jit = off; SET "
+        "statement_timeout = %d",
+        base->conf->schema, base->look_ms);
     if (rc == 0)
         rc = pg_run(base, sql, why);
     if (rc == 0)

@@ -132,6 +132,8 @@ int pg_drop_rows(struct store *base,
     size_t ignored = 0;
     PGresult *result;
 
+    if (s->timescale)
+        return pg_drop_chunks(s, old, dropped, why);
     print_drop(old, base->conf->table, sql);
     result = PQexec(s->connection, sql);
     if (PQntuples(result) == 1)

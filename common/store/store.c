@@ -151,6 +151,16 @@ int store_drop_rows(struct store *s,
     return s->ops->drop_rows(s, old, dropped, why);
 }
 
+int store_failing_jobs(struct store *s,
+                       size_t *failing,
+                       char what[STORE_WHY_CHARS],
+                       char why[STORE_WHY_CHARS])
+{
+    *failing = 0;
+    *what = '\0';
+    return s->ops->failing_jobs == NULL ? 0 : s->ops->failing_jobs(s, failing, what, why);
+}
+
 bool store_alive(struct store *s)
 {
     return s->ops->alive(s);

@@ -21,6 +21,7 @@ struct store_conf {
     char *name;
     char *schema;
     char *table;
+    int64_t fleet_meters; /* db-writer's: for TimescaleDB's chunks */
 };
 
 #define STORE_SQLITE_DEFAULT "/var/lib/zaehlwerk/zaehlwerk.sqlite"
@@ -79,6 +80,10 @@ struct store_ops {
                      const struct rows_old *old,
                      size_t *dropped,
                      char why[STORE_WHY_CHARS]);
+    int (*failing_jobs)(struct store *s,
+                        size_t *failing,
+                        char what[STORE_WHY_CHARS],
+                        char why[STORE_WHY_CHARS]); /* NULL: has no jobs */
     bool (*alive)(struct store *s);
     void (*close)(struct store *s);
 };
@@ -167,12 +172,22 @@ int store_drop_rejects(struct store *s, const struct reject_mark *last, char why
 
 /**
  * Drop some old rows of history or debounced, synced, and add to *dropped how many. Quarters stay.
- * Any number of writers may do it at once. Returns 0, or -EAGAIN with why.
+ * On TimescaleDB: the chunks that hold nothing younger. Any number of writers may do it at once.
+ * Returns 0, or -EAGAIN with why.
  */
 int store_drop_rows(struct store *s,
                     const struct rows_old *old,
                     size_t *dropped,
                     char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
+
+/**
+ * How many of the database's own jobs for our tables failed when they last ran, and what the first
+ * of them said. Only TimescaleDB has any. Returns 0, or -EAGAIN with why.
+ */
+int store_failing_jobs(struct store *s,
+                       size_t *failing,
+                       char what[STORE_WHY_CHARS],
+                       char why[STORE_WHY_CHARS]) __attribute__((warn_unused_result));
 
 /** False once the connection is known to be lost. */
 bool store_alive(struct store *s);

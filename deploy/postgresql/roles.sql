@@ -69,6 +69,8 @@ SELECT format('ALTER TABLE %s OWNER TO zaehlwerk_writer', c.oid::regclass)
   FROM pg_class c
  WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :'schema') AND c.relkind IN ('r', 'p', 'v')
    AND c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = 'zaehlwerk_writer') \gexec
+SELECT format('ALTER DOMAIN %s OWNER TO zaehlwerk_writer', oid::regtype)
+  FROM pg_type WHERE typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :'schema') AND typtype = 'd' \gexec
 REVOKE ALL ON SCHEMA :"schema" FROM PUBLIC;
 
 -- The dashboard reads what is there and what later versions will make.

@@ -8,6 +8,7 @@ static const struct conf_option options[] = {
     CONF_NUMBER_OPTION("REJECTS_MAX_BYTES", struct writer, retention.max_bytes, "1073741824", 0, INT64_MAX, "octets of rejects that are kept, the newest; 0: no bound"),
     CONF_NUMBER_OPTION("HISTORY_KEEP_DAYS", struct writer, keep.days[KEEP_HISTORY], "0", 0, 36500, "days that readings are kept; 0: for ever; quarter hours always are"),
     CONF_NUMBER_OPTION("DEBOUNCED_KEEP_DAYS", struct writer, keep.days[KEEP_DEBOUNCED], "0", 0, 36500, "days that debounced readings are kept; 0: for ever"),
+    CONF_NUMBER_OPTION("FLEET_METERS", struct writer, store_conf.fleet_meters, "100", 1, 10000000, "about how many meters that send every 5 seconds (one a minute is a twelfth); chooses TimescaleDB's chunks"),
     CONF_CONNECT_OPTION("STORE_CONNECT", struct writer, store_connect, "tcp://decryptor:5560,tcp://debouncer:5570", "decryptors and debouncers"),
     CONF_BIND_OPTION("ACKS_BIND", struct writer, acks_bind, "tcp://*:5580", "where ingests connect for acknowledgements"),
     SVC_OPTIONS(struct writer, svc.conf, "9103"),

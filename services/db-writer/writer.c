@@ -42,6 +42,8 @@ const struct metric_def writer_metrics[] = {
                            "Records in a transaction."},
     [WRITER_WAITING] = {"zaehlwerk_waiting_records", METRIC_GAUGE, NULL,
                         "Records that wait for the database in this process."},
+    [WRITER_JOBS_FAILING] = {"zaehlwerk_database_jobs_failing", METRIC_GAUGE, NULL,
+                             "TimescaleDB's jobs for our tables that failed when they last ran."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -350,6 +352,15 @@ static void tidy_rows(struct writer *w)
         log_warn("rows", LOG_S("wrong", "cannot be tidied now"), LOG_S("reason", why));
 }
 
+static void watch_jobs(struct writer *w)
+{
+    char why[STORE_WHY_CHARS] = "";
+
+    if (watch_step(&w->watch, w->store, clock_monotonic_ms(), why) != 0)
+        log_warn("jobs", LOG_S("wrong", "cannot be asked for now"), LOG_S("reason", why));
+    svc_gauge(&w->svc, WRITER_JOBS_FAILING, NULL, (int64_t)w->watch.failing);
+}
+
 static void on_step(void *arg)
 {
     struct writer *w = arg;
@@ -364,6 +375,7 @@ static void on_step(void *arg)
     if (w->retry_ms == 0) {
         tidy_rejects(w);
         tidy_rows(w);
+        watch_jobs(w);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "retention.h"
 #include "store.h"
 #include "svc.h"
+#include "watch.h"
 
 #define WRITER_BATCH 500
 
@@ -30,6 +31,7 @@ enum writer_metric {
     WRITER_COMMIT,
     WRITER_BATCH_SIZE,
     WRITER_WAITING,
+    WRITER_JOBS_FAILING,
 };
 
 extern const struct metric_def writer_metrics[];
@@ -42,6 +44,7 @@ struct writer {
 
     struct retention retention; /* with its settings */
     struct keep keep;           /* with its settings */
+    struct watch watch;
     struct store *store;
     struct link *input, *acks_link;
     struct acks acks;

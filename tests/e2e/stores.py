@@ -74,7 +74,8 @@ class Postgres:
 
     def __init__(self, world, settings=""):
         self.world, self.port = world, free_port()
-        self.bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+        installed = os.environ.get("E2E_POSTGRESQL", "/usr/lib/postgresql")  # one with TimescaleDB, perhaps
+        self.bin = max(pathlib.Path(installed).glob("*/bin"), key=lambda p: int(p.parent.name))
         self.data = world.path / "pgdata"
         self.run_as = self._ordinary_user()
         self.env = {"DB_URL": f"postgresql://zw@127.0.0.1:{self.port}/smartmeter"}
@@ -119,6 +120,13 @@ class Postgres:
         self.process.send_signal(signal.SIGINT)  # fast shutdown
         self.process.wait(30)
 
+    def restart(self, settings):
+        """With more settings."""
+        self.stop()
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"{settings}\n")
+        self.start()
+
     def answers(self):
         return self.world.tool(self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port).returncode == 0
 
@@ -130,8 +138,8 @@ class Postgres:
             raise AssertionError(f"psql: {result.stderr.decode()}")
         return result
 
-    def query(self, sql):
-        result = self.psql(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q", check=False)
+    def query(self, sql, database="smartmeter"):
+        result = self.psql(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q", database, check=False)
         if result.returncode != 0:
             if b"does not exist" in result.stderr:  # not migrated yet
                 return []
