@@ -204,7 +204,7 @@ class Hypertables(Server):
         for name, (process, push) in pairs.items():
             self.send(push, rows)
             self.committed(process, len(rows))
-            self.assertEqual((process.metric("retries_total"), process.metric("rows_total", table="historydebounced")), (0, 150), name)
+            self.assertEqual((process.metric("retries_total"), process.metric("rows_total", table="debounced")), (0, 150), name)
             self.send(push, rows)
             self.committed(process, 2 * len(rows))
             process.stop()
