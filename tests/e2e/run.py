@@ -24,7 +24,7 @@ UNIT = ROOT / "build/san/test"
 SECONDS = 280 + int(os.environ.get("CHAOS_SECONDS") or 0)  # no job takes a quarter of the first
 JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) + 1)  # they often wait
 # The long ones first, so that the end is not one job alone.
-FIRST = ["test_chaos", "test_browser", "test_run", "test_slots.Orphan", "test_check", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
+FIRST = ["test_chaos", "test_browser", "test_run", "test_slots.Orphan", "test_check", "test_rollout", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
          "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
 FIGURES = []  # lines that the jobs print as "figures: ..."
 
