@@ -91,8 +91,11 @@ static struct part part_of(const struct pg_store *s, const struct rows_old *old)
     return p;
 }
 
-/* How many rows will go; none while another writer is at it. */
-static int count_old(struct pg_store *s, const struct part *p, size_t *rows, char *why)
+/*
+ * How many rows will go; none while another writer is at it. The bound is a number from then on:
+ * the statement that drops chunks may not look into the table.
+ */
+static int count_old(struct pg_store *s, struct part *p, size_t *rows, char *why)
 {
     char sql[ROWS_SQL_CHARS];
     PGresult *result;
@@ -101,11 +104,14 @@ static int count_old(struct pg_store *s, const struct part *p, size_t *rows, cha
              "SELECT CASE WHEN pg_try_advisory_xact_lock(hashtext(current_schema() || ' chunks')) "
              "THEN (SELECT count(*) FROM %s WHERE %s < (SELECT max(range_end) FROM "
              "timescaledb_information.chunks WHERE hypertable_schema = current_schema() AND "
-             "hypertable_name = '%s' AND range_end <= %s)) ELSE 0 END",
+             "hypertable_name = '%s' AND range_end <= b.bound)) ELSE 0 END, floor(extract(epoch "
+             "FROM b.bound))::bigint FROM (SELECT %s AS bound) b",
              p->name, p->key, p->name, p->cutoff);
     result = PQexec(s->connection, sql);
-    if (PQntuples(result) == 1)
+    if (PQntuples(result) == 1) {
         *rows = strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+        snprintf(p->cutoff, sizeof p->cutoff, "to_timestamp(%.20s)", PQgetvalue(result, 0, 1));
+    }
     return pg_take(s, result, &(size_t){0}, why);
 }
 

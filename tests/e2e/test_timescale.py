@@ -63,7 +63,7 @@ class Server(Case):
             packed = []
             for telegram, make, more in rows[i : i + 60]:
                 cls.seq += 1
-                packed.append(make(telegram, cls.wires.origin, cls.seq, arrival=telegram.time * 1000 + 300 + cls.seq * 7919 % 400, **more))
+                packed.append(make(telegram, cls.wires.origin, cls.seq, arrival=telegram.time * 1000 + 300 + telegram.counter * 7919 % 400, **more))
             octets = records.pack(*packed)
             wait_until(lambda octets=octets: cls.taken(push, octets), "db-writer takes what is sent", 120)
 
