@@ -7,6 +7,8 @@
 #include "capture.h"
 #include "mqtt_ingest.h"
 
+static const struct mqtt_conf broker = {
+    .ca_file = (char[]){""}, .cert_file = (char[]){""}, .cert_key_file = (char[]){""}};
 static const struct slots_conf one = {.count = 1, .fixed = (char[]){""}};
 
 static void a_loop_is_refused(void **state)
@@ -48,7 +50,8 @@ static void a_loop_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         char raw[64], values[64];
-        struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+        struct mqtt_ingest self = {
+            .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
         const char *log;
         int rc;
 
@@ -69,7 +72,8 @@ static void a_loop_is_refused(void **state)
 static void the_number_of_filters_is_bounded(void **state)
 {
     char raw[4 * (MQTT_FILTERS_MAX + 1)] = "", values[] = "values";
-    struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = {
+        .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc[2];
 
@@ -88,7 +92,8 @@ static void the_number_of_filters_is_bounded(void **state)
 static void long_topics_do_no_harm(void **state)
 {
     static char raw[4001], values[4001];
-    struct mqtt_ingest self = {.raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = {
+        .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
     static struct capture capture;
     int rc;
 

@@ -298,6 +298,24 @@ static void two_writers_leave_no_hole(void **state)
 
 /* --- a database from before ------------------------------------------------------------- */
 
+static void back_to_version_3(void)
+{
+    query_both("DROP VIEW quarter_hour");
+    query_both("DROP TABLE quarters");
+    query_both("DELETE FROM zaehlwerk_schema WHERE version >= 4");
+    if (!on_postgresql)
+        return;
+    pg_query("DROP VIEW history");
+    pg_query("DROP VIEW historydebounced");
+    pg_query("ALTER TABLE history_compact ALTER u1 TYPE integer, ALTER u2 TYPE integer, "
+             "ALTER u3 TYPE integer");
+    pg_query("ALTER TABLE historydebounced_compact ALTER u1 TYPE integer, ALTER u2 TYPE integer, "
+             "ALTER u3 TYPE integer");
+    pg_query("DROP DOMAIN few_values");
+    pg_query("CREATE VIEW history AS SELECT 1");
+    pg_query("CREATE VIEW historydebounced AS SELECT 1");
+}
+
 static void an_older_database_is_brought_up(void **state)
 {
     struct store *s = open_store(0);
@@ -307,9 +325,7 @@ static void an_older_database_is_brought_up(void **state)
     make_many(3000);
     write_made(s, 500);
     store_free(s);
-    query_both("DROP VIEW quarter_hour");
-    query_both("DROP TABLE quarters");
-    query_both("DELETE FROM zaehlwerk_schema WHERE version >= 4");
+    back_to_version_3();
     s = open_store(0);
     assert_non_null(strstr(capture.text, "event=migrated"));
     check_all(s);
@@ -322,9 +338,7 @@ static void an_older_writer_is_cut_off(void **state)
     struct store *s = open_store(0), *newer;
 
     (void)state;
-    query_both("DROP VIEW quarter_hour");
-    query_both("DROP TABLE quarters");
-    query_both("DELETE FROM zaehlwerk_schema WHERE version >= 4");
+    back_to_version_3();
     newer = open_store(0);
     reading(METER, T0, 1, 1, "");
     write_rows(s, made, 1, -EAGAIN);
