@@ -17,7 +17,7 @@ declare -A base here needs owner # versions; what a package depends on; whose a 
 while read -r package version; do base[$package]=$version; done < <(dpkg-query --admindir="$BASE" -W -f '${Package} ${Version}\n')
 while IFS=$'\t' read -r package version depends; do
     here[$package]=$version
-    needs[$package]=$(tr ',|' '\n\n' <<<"$depends" | sed 's/(.*//; s/:any//; s/ //g; /^$/d')
+    needs[$package]=$(tr ',|' '\n' <<<"$depends" | sed 's/(.*//; s/:any//; s/ //g; /^$/d')
 done < <(dpkg-query -W -f '${Package}\t${Version}\t${Pre-Depends},${Depends}\n')
 while IFS=: read -r list path; do
     list=${list##*/}
@@ -36,6 +36,10 @@ linked() {
     ! grep -qa TIMEZONE "$1" || echo tzdata
 }
 
+has_streams() {
+    ldd "$1" | grep libczmq >/dev/null # not -q: ldd would meet a closed pipe
+}
+
 # closure: with all that they depend on, as far as the base has none in the same version.
 closure() {
     local todo package
@@ -44,8 +48,8 @@ closure() {
     while [ ${#todo[@]} -gt 0 ]; do
         package=${todo[0]}
         todo=("${todo[@]:1}")
-        [ -z "${seen[$package]:-}" ] && [ -n "${here[$package]:-}" ] || continue
-        [ "${here[$package]}" != "${base[$package]:-}" ] || continue
+        [ -z "${seen[$package]:-}" ] || continue
+        [ "${here[$package]:-}" != "${base[$package]:-}" ] || continue # or nowhere: a virtual one
         seen[$package]=1
         mapfile -t -O ${#todo[@]} todo <<<"${needs[$package]}"
     done
@@ -85,19 +89,17 @@ shared=
 for binary in "$@"; do
     name=${binary##*/}
     packages[$name]=$(linked "$binary" | closure)
-    ldd "$binary" | grep -q libczmq || continue
+    has_streams "$binary" || continue
     shared=$(if [ -z "$shared" ]; then echo "${packages[$name]}"; else
         LC_ALL=C comm -12 <(echo "$shared") <(echo "${packages[$name]}")
     fi)
 done
 copy "$OUT/streams" <<<"$shared"
-install -d -m 750 "$OUT/state"
+install -d "$OUT/state"
 for binary in "$@"; do
     name=${binary##*/}
     own=${packages[$name]}
-    if ldd "$binary" | grep -q libczmq; then
-        own=$(LC_ALL=C comm -13 <(echo "$shared") <(echo "$own"))
-    fi
+    ! has_streams "$binary" || own=$(LC_ALL=C comm -13 <(echo "$shared") <(echo "$own"))
     copy "$OUT/$name" < <([ -z "$own" ] || echo "$own")
     status "${packages[$name]}" >"$OUT/$name/var/lib/dpkg/status"
     install -D -s -m 755 "$binary" "$OUT/$name/usr/bin/$name"

@@ -34,18 +34,23 @@ bool price_is_currency(const char *text)
     return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
 }
 
-/* n / d, half away from zero. */
-static int64_t divide(__int128 n, int64_t d)
+enum { WH_STEP = 100000 }; /* Wh times millionths per kWh, by this: ten-thousandths */
+
+/* n / WH_STEP, half away from zero. */
+static int64_t divide(int64_t n)
 {
-    return (int64_t)((n >= 0 ? n + d / 2 : n - d / 2) / d);
+    return (n >= 0 ? n + WH_STEP / 2 : n - WH_STEP / 2) / WH_STEP;
 }
 
 struct json_t *price_cost(const struct price *p, int64_t wh)
 {
-    if (!p->known || wh == INT64_MIN)
+    int64_t cost;
+
+    /* In two parts of one sign, as 32-bit machines have no integer for the whole product. */
+    if (!p->known || wh == INT64_MIN || __builtin_mul_overflow(wh / WH_STEP, p->micro, &cost) ||
+        __builtin_add_overflow(cost, divide(wh % WH_STEP * p->micro), &cost))
         return json_null();
-    /* Wh times millionths per kWh are thousandths of millionths: to ten-thousandths */
-    return json_real((double)divide((__int128)wh * p->micro, 100000) / 10000);
+    return json_real((double)cost / 10000);
 }
 
 static json_t *price_json(const struct price *p)

@@ -97,6 +97,7 @@ slim() {
 # Debian's sources as this machine has them, so that a stand-in asks whom the machine asks.
 sources() {
     local found=
+    # shellcheck disable=SC2016 # apt's words, not the shell's
     found=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
         sed -n 's/^\([^ ]* bookworm[a-z-]* main\) Debian$/deb \1/p' | sort -u)
     case $found in
