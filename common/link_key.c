@@ -32,6 +32,11 @@ int link_key_make(char key[LINK_KEY_CHARS + 1])
     return zmq_curve_keypair(public, key) == 0 ? 0 : -ENOTSUP;
 }
 
+int link_key_public(const char *key, char public[LINK_KEY_CHARS + 1])
+{
+    return zmq_curve_public(public, key) == 0 ? 0 : -EINVAL;
+}
+
 int link_key_open(const char *key, zactor_t **door)
 {
     static const uint8_t no_secret[KEY_OCTETS];
@@ -40,7 +45,7 @@ int link_key_open(const char *key, zactor_t **door)
     zcertstore_t *admitted;
     zcert_t *ours;
 
-    if (zmq_curve_public(public, key) != 0 || zmq_z85_decode(octets, public) == NULL)
+    if (link_key_public(key, public) != 0 || zmq_z85_decode(octets, public) == NULL)
         return -EINVAL;
     admitted = zcertstore_new(NULL);
     ours = zcert_new_from(octets, no_secret);
@@ -65,7 +70,7 @@ int link_key_apply(void *socket, const char *key, bool server)
     char public[LINK_KEY_CHARS + 1];
     int yes = 1;
 
-    if (zmq_curve_public(public, key) != 0 ||
+    if (link_key_public(key, public) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public, sizeof public) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key, LINK_KEY_CHARS + 1) != 0)
         return -EINVAL;

@@ -14,6 +14,10 @@ int link_key_check(const char *key);
 /** Make a fresh key. Returns 0, or -ENOTSUP when libzmq was built without CURVE. */
 int link_key_make(char key[LINK_KEY_CHARS + 1]) __attribute__((warn_unused_result));
 
+/** The public key of a secret one, which everybody derives. Returns 0 or -EINVAL. */
+int link_key_public(const char *key, char public[LINK_KEY_CHARS + 1])
+    __attribute__((warn_unused_result));
+
 /**
  * The door of a process: admits to its binding sockets only who holds the key. A thread that lives
  * until link_key_close, after the last of those sockets. Returns 0, -EINVAL or -ENOMEM.

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "log.h"
 
@@ -83,17 +84,38 @@ static void tell(const struct link_watch *w, const struct refusal *why, const ch
                  LOG_I("suppressed", held));
 }
 
-/* "192.0.2.1 port 41234", or "process 1234" of this machine; "unknown" when it is gone. */
-static void name_caller(struct caller *c, int fd)
+/* Whether a descriptor is still one of this endpoint's connections: another may have its number. */
+static bool is_of(int fd, const char *endpoint)
 {
-    struct sockaddr_storage at;
+    union {
+        struct sockaddr any;
+        struct sockaddr_un path;
+        struct sockaddr_storage room;
+    } at = {.room = {.ss_family = AF_UNSPEC}};
+    socklen_t len = sizeof at.room;
+    char port[8];
+    const char *colon = strrchr(endpoint, ':');
+
+    if (getsockname(fd, &at.any, &len) != 0)
+        return false;
+    if (at.any.sa_family == AF_UNIX)
+        return strncmp(endpoint, "ipc://", 6) == 0 &&
+               strncmp(endpoint + 6, at.path.sun_path, sizeof at.path.sun_path) == 0;
+    return getnameinfo(&at.any, len, NULL, 0, port, sizeof port, NI_NUMERICSERV) == 0 &&
+           colon != NULL && strcmp(colon + 1, port) == 0;
+}
+
+/* "192.0.2.1 port 41234", or "process 1234" of this machine; "unknown" when it is gone. */
+static void name_caller(struct caller *c, int fd, const char *endpoint)
+{
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
     struct ucred who;
     socklen_t at_len = sizeof at, who_len = sizeof who;
     char host[INET6_ADDRSTRLEN], port[8];
 
     c->fd = fd;
     snprintf(c->name, sizeof c->name, "unknown");
-    if (getpeername(fd, (struct sockaddr *)&at, &at_len) != 0)
+    if (!is_of(fd, endpoint) || getpeername(fd, (struct sockaddr *)&at, &at_len) != 0)
         return;
     if (at.ss_family == AF_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0)
         snprintf(c->name, sizeof c->name, "process %ld", (long)who.pid);
@@ -120,7 +142,7 @@ static void take(struct link_watch *w, unsigned event, uint32_t value, const cha
 {
     switch (event) {
     case ZMQ_EVENT_ACCEPTED:
-        name_caller(&w->callers[value % CALLERS], (int)value);
+        name_caller(&w->callers[value % CALLERS], (int)value, endpoint);
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         w->ended = 0;

@@ -237,17 +237,18 @@ class Tls(Case):
 
     def test_good_ones(self):
         for port, env in (("good", {}), ("good", {"MQTT_HOST": "127.0.0.1"}), ("good", {"MQTT_PROTOCOL": "3.1.1"}),
-                          ("good", {"MQTT_CA_FILE": None, "SSL_CERT_FILE": self.file("good/ca.crt")}),  # as the system's
-                          ("elsewhere", {"MQTT_CA_FILE": None, "MQTT_TLS": "0", "MQTT_PORT": str(self.ports["plain"])}),
-                          ("asks", self.own("good"))):  # fmt: skip
+                          ("good", {"MQTT_CA_FILE": "", "SSL_CERT_FILE": self.file("good/ca.crt")}),  # as the system's
+                          ("plain", {"MQTT_CA_FILE": "", "MQTT_TLS": "0"}), ("asks", self.own("good"))):  # fmt: skip
             with self.subTest(port, **env):
-                status, told = self.check(port, **env)
-                self.assertEqual(status, 0, told)
+                sent = self.world.tool(BIN / "meter-sim", "--count", "1", "--speed", "0",
+                                       env=self.env | {"MQTT_PORT": str(self.ports[port])} | env)  # fmt: skip
+                self.assertEqual(sent.returncode, 0, sent.stderr)
 
     def test_bad_ones(self):
-        for port, env, words in (
+        """A service says it in its log, once, and in /readyz; all of them at the same time."""
+        cases = (
             ("good", {"MQTT_CA_FILE": self.file("foreign/ca.crt")}, "from nobody that MQTT_CA_FILE holds"),
-            ("good", {"MQTT_CA_FILE": None}, "from nobody that this system trusts: set MQTT_CA_FILE"),
+            ("good", {"MQTT_CA_FILE": ""}, "from nobody that this system trusts: set MQTT_CA_FILE"),
             ("expired", {}, "certificate has expired"),
             ("elsewhere", {}, "is not for localhost: MQTT_HOST must be a name in it"),
             ("elsewhere", {"MQTT_PROTOCOL": "3.1.1"}, "is not for localhost"),
@@ -255,18 +256,20 @@ class Tls(Case):
             ("asks", self.own("foreign"), "does not trust the authority of MQTT_CERT_FILE"),
             ("plain", {}, "hangs up on TLS: MQTT_PORT"),
             ("closed", {}, "connect failure"),
-        ):  # fmt: skip
-            with self.subTest(port, words=words):
-                status, told = self.check(port, **env)
-                self.assertEqual(status, 69, told)
-                self.assertRegex(told, f"broker +FAILED: .*{re.escape(words)}")
-
-    def test_a_service_says_it_too(self):
-        for service in ("mqtt-ingest", "publisher"):
-            process = self.world.service(service, self.env | {"MQTT_PORT": str(self.ports["elsewhere"])})
-            wait_until(lambda p=process: p.lines("event=down", "what=broker", "is not for localhost"), "a line")
-            self.assertIn("is not for localhost", process.get("/readyz")[1])
+        )  # fmt: skip
+        services = [self.world.service("publisher", self.env | {"MQTT_PORT": str(self.ports[port])} | env, f"publisher-{n}")
+                    for n, (port, env, _) in enumerate(cases)]  # fmt: skip
+        for process, (port, env, words) in zip(services, cases):
+            with self.subTest(port, **env):
+                wait_until(lambda p=process, w=words: p.lines("event=down", "what=broker", w), words)
+                self.assertIn(words[:40], process.get("/readyz")[1])
+        for process in services:
             process.stop()
+
+    def test_check(self):
+        status, told = self.check("elsewhere")
+        self.assertEqual(status, 69)
+        self.assertRegex(told, "broker +FAILED: .*is not for localhost")
 
     def test_wrong_files(self):
         self.world.write("no.pem", "no certificate\n")
