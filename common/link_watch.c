@@ -121,7 +121,8 @@ static void name_caller(struct caller *c, int fd, const char *endpoint)
         snprintf(c->name, sizeof c->name, "process %ld", (long)who.pid);
     else if (getnameinfo((struct sockaddr *)&at, at_len, host, sizeof host, port, sizeof port,
                          NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        snprintf(c->name, sizeof c->name, "%s port %s", host, port);
+        snprintf(c->name, sizeof c->name, "%s port %s",
+                 strncmp(host, "::ffff:", 7) == 0 ? host + 7 : host, port);
 }
 
 /* The end of a connection; a refusal came right before it. */

@@ -17,6 +17,7 @@
 #include "decode.h"
 #include "frame.h"
 #include "hex.h"
+#include "link_key.h"
 #include "payload.h"
 #include "sim.h"
 #include "store.h"
@@ -171,10 +172,10 @@ static double pack_unpack(struct bench *b)
     return TELEGRAMS;
 }
 
-/* One thread pushes n messages of len octets, this one pulls them. */
+/* One thread pushes n messages of len octets, this one pulls them; key: NULL, or a STREAM_KEY. */
 struct pusher {
     size_t n, len;
-    const char *endpoint;
+    const char *endpoint, *key;
 };
 
 static void pusher_main(zsock_t *pipe, void *arg)
@@ -183,6 +184,7 @@ static void pusher_main(zsock_t *pipe, void *arg)
     zsock_t *push = zsock_new(ZMQ_PUSH);
     uint8_t *message = calloc(1, p->len);
 
+    must(p->key == NULL || link_key_apply(zsock_resolve(push), p->key, false) == 0, "key");
     must(message != NULL && zmq_connect(zsock_resolve(push), p->endpoint) == 0, "connect");
     zsock_signal(pipe, 0);
     for (size_t i = 0; i < p->n; i++)
@@ -192,14 +194,17 @@ static void pusher_main(zsock_t *pipe, void *arg)
     free(message);
 }
 
-static double push_pull(size_t n, size_t len)
+static double push_pull(size_t n, size_t len, const char *key)
 {
     char endpoint[64];
-    struct pusher p = {n, len, endpoint};
+    struct pusher p = {n, len, endpoint, key};
     zsock_t *pull = zsock_new(ZMQ_PULL);
     uint8_t *message = malloc(len);
-    zactor_t *actor;
+    zactor_t *actor, *door = NULL;
 
+    must(key == NULL || (link_key_open(key, &door) == 0 &&
+                         link_key_apply(zsock_resolve(pull), key, true) == 0),
+         "key");
     snprintf(endpoint, sizeof endpoint, "ipc:///tmp/zaehlwerk-bench-ipc.%d", (int)getpid());
     must(message != NULL && zmq_bind(zsock_resolve(pull), endpoint) == 0, "bind");
     actor = zactor_new(pusher_main, &p);
@@ -207,6 +212,7 @@ static double push_pull(size_t n, size_t len)
         must(zmq_recv(zsock_resolve(pull), message, len, 0) == (int)len, "recv");
     zactor_destroy(&actor);
     zsock_destroy(&pull);
+    link_key_close(&door);
     free(message);
     return (double)n;
 }
@@ -214,13 +220,22 @@ static double push_pull(size_t n, size_t len)
 static double raw_zeromq(struct bench *b)
 {
     (void)b;
-    return push_pull(100000, 300);
+    return push_pull(100000, 300, NULL);
 }
 
 static double batched_zeromq(struct bench *b)
 {
     (void)b;
-    return push_pull(3000, (size_t)300 * 64) * 64;
+    return push_pull(3000, (size_t)300 * 64, NULL) * 64;
+}
+
+static double encrypted_zeromq(struct bench *b)
+{
+    char key[LINK_KEY_CHARS + 1];
+
+    (void)b;
+    must(link_key_make(key) == 0, "key");
+    return push_pull(3000, (size_t)300 * 64, key) * 64;
 }
 
 /* Stores */
@@ -465,6 +480,7 @@ int main(void)
             &b);
     compare("readings over PUSH/PULL, 64 a message", batched_zeromq, "raw ZeroMQ, one a message",
             raw_zeromq, &b);
+    compare("the same with a STREAM_KEY", encrypted_zeromq, "the same without", batched_zeromq, &b);
     bench_stores(&b);
     gcm_free(b.gcm);
     free(b.samples);
