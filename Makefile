@@ -34,6 +34,7 @@ help:
 	@echo 'make test       install what is needed, build with sanitizers, run all tests'
 	@echo 'make test-browser  the dashboard in a real browser; pictures in build/screenshots'
 	@echo 'make test-firmware  of these those of the ESP8266 firmware'
+	@echo 'make test-compose  docker-compose.yml on a Docker engine of its own (as root)'
 	@echo 'make test-chaos kill, stop and fill everything for CHAOS_SECONDS=300, with CHAOS_SEED=; then count'
 	@echo 'make check      the unit tests alone (SAN=1 with sanitizers)'
 	@echo 'make bench      throughput of each stage as ratios against raw limits'
@@ -64,6 +65,10 @@ test-firmware:
 test-chaos:
 	@deploy/native/packages.sh test
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-300} tests/run.sh test_chaos
+
+test-compose:
+	@deploy/native/packages.sh test
+	@TMPDIR=$${TMPDIR:-/var/tmp} /usr/bin/python3 -B tests/e2e/run.py --class test_compose.Stack
 
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
@@ -182,4 +187,4 @@ build/page/uPlot.%: build/npm/dashboard/.lock
 
 -include $(shell find $B/common $B/services $B/tests $B/firmware -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all help run test test-browser test-firmware test-chaos check tests bench lint install uninstall deb images sbom clean
+.PHONY: all help run test test-browser test-firmware test-chaos test-compose check tests bench lint install uninstall deb images sbom clean

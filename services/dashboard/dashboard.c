@@ -39,6 +39,7 @@ static int check_listen(struct dashboard *d)
         return conf_wrong("DASHBOARD_TRUSTED_HEADER", h, "a header's name, as X-Forwarded-User");
     if (listen_read("DASHBOARD_LISTEN", d->listen, &d->address) != 0)
         return -EINVAL;
+    d->address.loopback |= d->local;
     if (!d->address.loopback && *d->password == '\0' && *h == '\0')
         return conf_wrong("DASHBOARD_LISTEN", "others reach it, and anybody could look",
                           "set DASHBOARD_PASSWORD (or DASHBOARD_TRUSTED_HEADER behind a proxy), or "

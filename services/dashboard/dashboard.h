@@ -32,6 +32,7 @@ struct dashboard {
     struct svc svc;
     struct store_conf store;
     char *listen, *password, *trusted_header;
+    bool local; /* only this machine reaches `listen`, whatever its address */
     int64_t clients;
     char *status_urls;
     char *price_import, *price_export, *currency;

@@ -4,6 +4,7 @@
 /* clang-format off */
 static const struct conf_option options[] = {
     CONF_TEXT_OPTION("DASHBOARD_LISTEN", struct dashboard, listen, "127.0.0.1:8080", "address:port of the page; one that others reach needs a password or a proxy"),
+    CONF_SWITCH_OPTION("DASHBOARD_LOCAL", struct dashboard, local, "0", "1: only this machine reaches that address, as a container's port that is published on 127.0.0.1"),
     CONF_SECRET_OPTION("DASHBOARD_PASSWORD", struct dashboard, password, "", "what to sign in with"),
     CONF_TEXT_OPTION("DASHBOARD_TRUSTED_HEADER", struct dashboard, trusted_header, "", "header by which a proxy in front says who signed in; nobody else may reach the port"),
     CONF_NUMBER_OPTION("DASHBOARD_CLIENTS", struct dashboard, clients, "200", 1, 100000, "browsers that may watch at a time"),

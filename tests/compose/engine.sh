@@ -1,7 +1,12 @@
 #!/bin/bash
-# engine.sh start|base|stop FOLDER: a Docker engine of its own for a test, beside whatever else runs
-# on the machine: data, sockets and pid in FOLDER. Needs root.
+# engine.sh start|build|apart|base|stop FOLDER: a Docker engine of its own for a test, beside whatever
+# else runs on the machine: data, sockets and pid in FOLDER. Needs root.
 #
+#   build  an engine that can build images (docker build --network host) and has no network of its own:
+#          no bridge and no firewall rule of the machine is touched
+#   apart  the same data, in name spaces of its own for network, mounts and processes: networks, published
+#          ports and rules are real, and nobody outside sees them; FOLDER/engine.pid is the process whose
+#          name spaces they are (nsenter -t PID -n)
 #   start  installs Debian's engine when there is none, starts dockerd and waits for it; prints
 #          DOCKER_HOST=unix://FOLDER/docker.sock
 #   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap
@@ -11,7 +16,7 @@
 set -euo pipefail
 
 usage() {
-    echo "usage: engine.sh start|base|stop FOLDER" >&2
+    echo "usage: engine.sh start|build|apart|base|stop FOLDER" >&2
     exit 64
 }
 [ $# = 2 ] || usage
@@ -29,6 +34,7 @@ install_engine() {
     command -v dockerd >/dev/null || missing+=(docker.io)
     command -v iptables >/dev/null || missing+=(iptables)
     command -v debootstrap >/dev/null || missing+=(debootstrap)
+    command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || cannot "no dockerd, and no apt-get to install it"
     echo "installing: ${missing[*]}" >&2
@@ -77,6 +83,65 @@ start() {
     cannot "dockerd does not start: $FOLDER/dockerd.log"
 }
 
+# launch UNSHARE-OPTIONS -- DOCKERD-OPTIONS: dockerd in a mount name space of its own at least, where an
+# engine of the machine lends it no containerd and what it mounts ends with it.
+launch() {
+    local name=() engine
+    while [ "$1" != -- ]; do name+=("$1") && shift; done
+    shift
+    mkdir -p "$FOLDER" /run/containerd
+    # What dockerd takes for its process id counts in its name space alone.
+    # shellcheck disable=SC2016
+    setsid unshare --mount --propagation private "${name[@]}" bash -c '
+        mount -t tmpfs none /run/containerd
+        ip link set lo up
+        exec "$@"' - dockerd --data-root "$FOLDER/data" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/inner.pid" \
+        --host "$DOCKER_HOST" --cgroup-parent "$(cgroup)" "$@" >"$FOLDER/dockerd.log" 2>&1 </dev/null &
+    engine=$!
+    echo $engine >"$FOLDER/engine.pid"
+    for _ in $(seq 300); do
+        ! docker version >/dev/null 2>&1 || { echo "DOCKER_HOST=$DOCKER_HOST"; return; }
+        kill -0 $engine 2>/dev/null || break
+        sleep 0.2
+    done
+    grep -E 'level=(error|fatal)|failed' "$FOLDER/dockerd.log" | tail -3 >&2 || true
+    stop
+    cannot "dockerd does not start"
+}
+cgroup() {
+    echo "zw-engine-$(echo "$FOLDER" | cksum | cut -d' ' -f1)"
+}
+
+build() {
+    [ "$(id -u)" = 0 ] || cannot "needs root"
+    install_engine
+    launch -- --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
+}
+
+apart() {
+    [ "$(id -u)" = 0 ] || cannot "needs root"
+    install_engine
+    end
+    touch "$FOLDER/apart"
+    launch --net --pid --fork --mount-proc --kill-child --
+    nsenter -t "$(cat "$FOLDER/engine.pid")" -n true || cannot "no network name space can be made here"
+}
+
+# End what launch has started. What runs in a process name space ends with its first process.
+end() {
+    local pid
+    pid=$(cat "$FOLDER/engine.pid" 2>/dev/null || true)
+    if [ -n "$pid" ] && grep -qaF "$FOLDER/data" "/proc/$pid/cmdline" 2>/dev/null; then
+        if [ -f "$FOLDER/apart" ]; then kill -KILL "$pid"; else kill "$pid"; fi
+        for _ in $(seq 150); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.2
+        done
+    fi
+    rm -f "$FOLDER/engine.pid" "$FOLDER/inner.pid" "$FOLDER/apart"
+    find /sys/fs/cgroup -depth -type d -path "*/$(cgroup)*" -exec rmdir {} + 2>/dev/null || true
+}
+
 # What debian:bookworm-slim leaves out, so that the sizes of images made from a stand-in are honest.
 slim() {
     local root=$1
@@ -123,6 +188,7 @@ base() {
 
 stop() {
     local pid mounted
+    end
     pid=$(cat "$FOLDER/docker.pid" 2>/dev/null || true)
     if [ -n "$pid" ] && grep -qaF "$FOLDER/data" "/proc/$pid/cmdline" 2>/dev/null; then
         # shellcheck disable=SC2046
@@ -141,6 +207,6 @@ stop() {
 }
 
 case $1 in
-start | base | stop) "$1" ;;
+start | build | apart | base | stop) "$1" ;;
 *) usage ;;
 esac

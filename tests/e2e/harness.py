@@ -22,6 +22,7 @@ from frames import ROOT
 
 BIN = pathlib.Path(os.environ.get("ZAEHLWERK_BIN", ROOT / "build/san/bin"))
 PATIENCE = 60  # seconds until something that must happen has failed; never a measure of speed
+NO_ENGINE = "no Docker engine: "  # begins the one reason for which a test may be skipped
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|LeakSanitizer has encountered")
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1:allocator_may_return_null=1",
@@ -236,6 +237,8 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(cls.world.close)
         try:
             cls.prepare()
+        except unittest.SkipTest:
+            raise
         except BaseException as e:
             raise AssertionError(f"{type(e).__name__}: {e}{cls.world.logs()}") from e
 

@@ -1,6 +1,6 @@
 """Run all tests, some jobs at a time: the delivery model, the firmware, each integration test class, each unit test program.
 
-run.py             everything; ends with "N passed, N failed"
+run.py             everything; ends with "N passed, N failed", and ", N skipped" where no Docker engine can be had
 run.py WORD...     only the jobs whose name holds one of these words
 run.py --class C   one integration test class, in this process, results in TAP
 """
@@ -17,14 +17,15 @@ import time
 import unittest
 
 from frames import ROOT
-from harness import ENVIRONMENT, SANITIZER, SANITIZER_ENV
+from harness import ENVIRONMENT, NO_ENGINE, SANITIZER, SANITIZER_ENV
 
 HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
 SECONDS = 280 + int(os.environ.get("CHAOS_SECONDS") or 0)  # no job takes a quarter of the first
+LONG = {"test_compose": 1200}  # seconds; builds all images
 JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) + 1)  # they often wait
 # The long ones first, so that the end is not one job alone.
-FIRST = ["test_chaos", "test_browser", "test_run", "test_slots.Orphan", "test_check", "test_rollout", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
+FIRST = ["test_compose", "test_import.OnPostgres", "test_import.OnSqlite", "test_chaos", "test_browser", "test_run", "test_rollout", "test_slots.Orphan", "test_check", "test_deb", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
          "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
 FIGURES = []  # lines that the jobs print as "figures: ..."
 
@@ -36,7 +37,8 @@ class Tap(unittest.TestResult):
         print(f"ok - {test.id()}", flush=True)
 
     def addSkip(self, test, reason):
-        print(f"not ok - {test.id()} # skipped: {reason}", flush=True)
+        word = "ok" if reason.startswith(NO_ENGINE) else "not ok"
+        print(f"{word} - {test.id()} # SKIP {reason}", flush=True)
 
     def done(self):
         for test, text in self.errors + self.failures:
@@ -64,6 +66,7 @@ def classes():
 class Job:
     def __init__(self, name, argv):
         self.name, self.argv = name, argv
+        self.seconds = next((s for word, s in LONG.items() if name.startswith(word)), SECONDS)
 
     def start(self):
         self.output, self.begun = tempfile.TemporaryFile(), time.monotonic()
@@ -74,24 +77,27 @@ class Job:
         return self
 
     def ended(self):
-        if self.popen.poll() is None and time.monotonic() - self.begun > SECONDS:
+        if self.popen.poll() is None and time.monotonic() - self.begun > self.seconds:
             self.popen.kill()
             self.popen.wait()
         return self.popen.poll() is not None
 
     def judge(self):
-        """Passed, failed, and the output when there is something to see in it."""
+        """Passed, failed, skipped, and the output when there is something to see in it."""
         self.output.seek(0)
         text = self.output.read().decode(errors="replace")
-        passed = len(re.findall(r"^ok\b", text, re.M))
+        skips = re.findall(r"^ok\b.*# SKIP (.*)", text, re.M)
+        passed = len(re.findall(r"^ok\b", text, re.M)) - len(skips)
         failed = len(re.findall(r"^not ok\b", text, re.M))
         planned = sum(map(int, re.findall(r"^1\.\.(\d+)$", text, re.M)))
         status, seconds = self.popen.returncode, time.monotonic() - self.begun
-        if failed == 0 and (status != 0 or passed == 0 or passed < planned or SANITIZER.search(text)):
-            failed, text = 1, text + f"\nended with status {status}" + (", it took too long" if seconds > SECONDS else "")
-        FIGURES.extend(re.findall(r"^figures: (.*)", text, re.M))
+        if failed == 0 and (status != 0 or not skips and (passed == 0 or passed < planned) or SANITIZER.search(text)):
+            failed, text = 1, text + f"\nended with status {status}" + (", it took too long" if seconds > self.seconds else "")
+        FIGURES.extend(re.findall(r"^(?:figures: |(?=compose: ))(.*)", text, re.M))
         print(f"{'not ok' if failed else 'ok':6} {self.name}: {passed} passed, {failed} failed, {seconds:.1f} s", flush=True)
-        return passed, failed, f"\n=== {self.name}\n{text}" if failed else ""
+        for reason in skips:
+            print(f"SKIPPED {self.name}: {reason}", flush=True)
+        return passed, failed, len(skips), f"\n=== {self.name}\n{text}" if failed else ""
 
 
 def figures():
@@ -130,18 +136,18 @@ def run_all(words, folder):
     if not os.environ.get("CHAOS_SEED"):  # one for all
         os.environ["CHAOS_SEED"] = str(random.SystemRandom().randrange(1 << 32))
     waiting = [j for j in jobs() if not words or any(w in j.name for w in words)]
-    running, passed, failed, told = [], 0, 0, ""
+    running, passed, failed, skipped, told = [], 0, 0, 0, ""
     while waiting or running:
         while waiting and len(running) < JOBS:
             running.append(waiting.pop(0).start())
         for job in [j for j in running if j.ended()]:
             running.remove(job)
-            p, f, text = job.judge()
-            passed, failed, told = passed + p, failed + f, told + text
+            p, f, s, text = job.judge()
+            passed, failed, skipped, told = passed + p, failed + f, skipped + s, told + text
         time.sleep(0.05)
     print(told, *FIGURES, sep="\n")
     figures()
-    print(f"{passed} passed, {failed} failed", flush=True)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
     return 1 if failed or not passed else 0
 
 

@@ -495,6 +495,11 @@ class Login(Case):
             self.assertEqual(result.returncode, 78)
             self.assertRegex(result.stderr.decode(), "variable=DASHBOARD_LISTEN .*DASHBOARD_PASSWORD")
 
+    def test_a_port_published_on_loopback_counts_as_loopback(self):
+        dash = Dashboard(self.world, self.env | {"DASHBOARD_LISTEN": "0.0.0.0:0", "DASHBOARD_LOCAL": "1", "DASHBOARD_PASSWORD": ""}, "published")
+        self.assertEqual(dash.get("/api/state", {"Host": "localhost:8080"})[0], 200)
+        self.assertEqual(dash.get("/api/state", {"Host": "meter.example"})[0], 421)
+
     def test_rebinding(self):
         """Another site whose name points here gets nothing of an open dashboard."""
         dash = Dashboard(self.world, self.env, "open")
