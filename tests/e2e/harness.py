@@ -22,7 +22,8 @@ from frames import ROOT
 
 BIN = pathlib.Path(os.environ.get("ZAEHLWERK_BIN", ROOT / "build/san/bin"))
 PATIENCE = 60  # seconds until something that must happen has failed; never a measure of speed
-NO_ENGINE = "no Docker engine: "  # begins the one reason for which a test may be skipped
+# What a machine may lack: reasons that begin so are skips, told and counted. Any other is a failure.
+NO_ENGINE, NO_TIMESCALE, NO_ROOT = "no Docker engine: ", "no TimescaleDB ", "not allowed here: "
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|LeakSanitizer has encountered")
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1:allocator_may_return_null=1",

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from frames import ROOT
-from harness import Process, wait_until
+from harness import NO_ROOT, Process, wait_until
 
 DISK = ROOT / "build/machine"
 CGROUPS = [f"/sys/fs/cgroup{x}" for x in ("", "/systemd", "/unified") if os.path.exists(f"/sys/fs/cgroup{x}/cgroup.procs")]
@@ -20,12 +20,12 @@ CGROUPS = [f"/sys/fs/cgroup{x}" for x in ("", "/systemd", "/unified") if os.path
 def needs():
     """Skip where there can be no such machine."""
     if os.geteuid() != 0:
-        raise unittest.SkipTest("only root can boot a container")
+        raise unittest.SkipTest(NO_ROOT + "only root can boot a container")
     for program in ("systemd-nspawn", "debootstrap"):
         if not shutil.which(program):
             raise unittest.SkipTest(f"there is no {program}")
     if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False).returncode != 0:
-        raise unittest.SkipTest("no namespaces can be made here")
+        raise unittest.SkipTest(NO_ROOT + "no namespaces can be made here")
     made = subprocess.run([ROOT / "tests/e2e/machine.sh", DISK], capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise AssertionError(made.stdout[-2000:] + made.stderr[-2000:])

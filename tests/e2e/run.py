@@ -17,7 +17,7 @@ import time
 import unittest
 
 from frames import ROOT
-from harness import ENVIRONMENT, NO_ENGINE, SANITIZER, SANITIZER_ENV
+from harness import ENVIRONMENT, NO_ENGINE, NO_ROOT, NO_TIMESCALE, SANITIZER, SANITIZER_ENV
 
 HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
@@ -37,7 +37,7 @@ class Tap(unittest.TestResult):
         print(f"ok - {test.id()}", flush=True)
 
     def addSkip(self, test, reason):
-        word = "ok" if reason.startswith(NO_ENGINE) else "not ok"
+        word = "ok" if reason.startswith((NO_ENGINE, NO_TIMESCALE, NO_ROOT)) else "not ok"
         print(f"{word} - {test.id()} # SKIP {reason}", flush=True)
 
     def done(self):

@@ -11,7 +11,7 @@ import kubernetes
 import pods
 from chaos import Feeder
 from frames import Meter, keys_csv
-from harness import Case, wait_until
+from harness import NO_ROOT, Case, wait_until
 from mqtt import Client
 from pipeline import Broker
 from stores import Postgres
@@ -24,7 +24,7 @@ class Rollout(Case):
     def test_nothing_is_lost(self):
         why = pods.Network.missing()
         if why:
-            self.skipTest(why)
+            self.skipTest(NO_ROOT + why)
         self.begin()
         self.roll_everything()
         self.names_fail()

@@ -12,14 +12,14 @@ import time
 import frames
 import records
 from browser import Dashboard
-from harness import BIN, ROOT, Case, outlast, wait_until
+from harness import BIN, NO_TIMESCALE, ROOT, Case, outlast, wait_until
 from stores import Postgres
 
 DAY = 86400
 BEGIN = 1767225600  # 2026-01-01
 Read = collections.namedtuple("Read", "meter counter time values")
 METER, VALUES = "5453540000000001", frames.Meter("any").values(1)
-NOT_HERE = "no TimescaleDB for this machine's PostgreSQL (deploy/postgresql/README.md)"
+NOT_HERE = NO_TIMESCALE + "for this machine's PostgreSQL (deploy/postgresql/README.md)"
 
 
 class Server(Case):
