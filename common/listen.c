@@ -13,7 +13,7 @@ int listen_wrong(const char *variable, const char *text, const char *wrong)
     char words[160];
 
     snprintf(words, sizeof words, "%s: %s", text, wrong);
-    return conf_wrong(variable, words, "a free address:port");
+    return conf_wrong(variable, words, "a free address:port, such as 127.0.0.1:8080");
 }
 
 static bool is_loopback(const struct sockaddr *address)
@@ -33,6 +33,8 @@ int listen_read(const char *variable, const char *text, struct listen_address *o
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
     int rc;
 
+    if (*text != '\0' && strspn(text, "0123456789") == strlen(text))
+        return listen_wrong(variable, text, "an address must stand before the port");
     if (colon == NULL || len >= sizeof host)
         return listen_wrong(variable, text, "no port");
     memcpy(host, text, len);

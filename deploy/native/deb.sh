@@ -9,6 +9,7 @@ rm -rf build/deb
 mkdir -p "$work"
 cp -r deploy/debian "$work/debian"
 # The package's own words for where its settings are.
+# shellcheck disable=SC2016 # no expansion is meant
 sed '1,2c\
 # The settings of all services: zaehlwerk-NAME(8), /usr/share/doc/zaehlwerk/deploy/native/README.md.\
 # After a change: systemctl restart zaehlwerk.target. Values may stand in quotes; in "..." and without\

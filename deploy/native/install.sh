@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 
 action=$1
 build=$2
+# shellcheck disable=SC2153 # from the environment
 prefix=${DESTDIR:-}$PREFIX
 units=${DESTDIR:-}${UNITDIR:-$PREFIX/lib/systemd/system}
 doc=$prefix/share/doc/zaehlwerk

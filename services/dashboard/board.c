@@ -12,7 +12,12 @@
 #include "energy.h"
 #include "log.h"
 
-enum { LIVE_MS = 60000, SUMS_SECONDS = 10, MONTH_SECONDS = 600 };
+enum {
+    LIVE_MS = 60000,
+    SUMS_SECONDS = 10,
+    MONTH_SECONDS = 600,
+    QUIET_MS = 30000 /* at a first start db-writer is still making its tables */
+};
 
 struct board {
     pthread_mutex_t lock;
@@ -20,6 +25,7 @@ struct board {
     struct names *meters; /* of struct picture_meter */
     bool database_up, database_told;
     char database_why[STORE_WHY_CHARS];
+    int64_t since_ms; /* monotonic */
     struct health_report health;
     char *status; /* as it was last given out */
 };
@@ -40,6 +46,7 @@ struct board *board_new(const struct board_conf *conf)
     pthread_mutex_init(&b->lock, NULL);
     b->conf = *conf;
     b->health.mqtt_messages = -1;
+    b->since_ms = clock_monotonic_ms();
     snprintf(b->database_why, sizeof b->database_why, "not asked yet");
     b->meters = names_new(sizeof(struct picture_meter), NULL);
     if (b->meters != NULL)
@@ -86,16 +93,19 @@ char *board_reading(struct board *b, const struct record *r, bool *unknown)
 
 void board_database(struct board *b, bool up, const char *why)
 {
-    bool changed;
+    bool changed, early;
 
     pthread_mutex_lock(&b->lock);
     changed = up != b->database_up || !b->database_told;
+    early = !up && !b->database_told && clock_monotonic_ms() - b->since_ms < QUIET_MS;
     b->database_up = up;
-    b->database_told = true;
+    b->database_told = !early;
     snprintf(b->database_why, sizeof b->database_why, "%s", up ? "" : why);
     pthread_mutex_unlock(&b->lock);
     if (changed && up)
         log_info("up", LOG_S("what", "database"));
+    else if (changed && early)
+        log_debug("down", LOG_S("what", "database"), LOG_S("detail", why));
     else if (changed)
         log_warn("down", LOG_S("what", "database"), LOG_S("detail", why));
 }

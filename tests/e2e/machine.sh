@@ -13,6 +13,8 @@ debootstrap --variant=minbase --include=systemd-sysv,dbus,mosquitto,mosquitto-cl
     bookworm "$to.new" http://deb.debian.org/debian
 chroot "$to.new" sh -ec 'apt-get update -qq
     apt-get install -y -qq --no-install-recommends --download-only postgresql'
+# debootstrap leaves it to the installer.
+echo '127.0.0.1 localhost' >"$to.new/etc/hosts"
 # The broker's package for the tests that install it.
 chroot "$to.new" sh -ec 'cd /var/cache/apt/archives && apt-get download -qq mosquitto'
 mv "$to.new" "$to"

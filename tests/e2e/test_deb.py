@@ -88,7 +88,7 @@ class Deb(Case):
         key = keys.splitlines()[1].split(",")[1]
         m.sh(f"sed -i 's/^SMARTMETER_KEY=.*/SMARTMETER_KEY={key}/' /etc/zaehlwerk/server.env; systemctl enable -q --now zaehlwerk.target")
         wait_until(lambda: self.active() == sorted(RUNNING), "all run")
-        m.sh("mosquitto_sub -W 60 -C 1 -t sensors/smartmeter/values >/tmp/values & echo $!")
+        m.sh("mosquitto_sub -W 60 -C 1 -t sensors/smartmeter/values >/tmp/values 2>&1 &")
         wait_until(lambda: m.run("zaehlwerk-admin", "check", check=False).returncode == 0, "broker and database answer")
         m.sh(f"{SIMULATOR} --count 5")
         wait_until(lambda: self.rows() == 5, "five readings are stored")
@@ -157,3 +157,20 @@ class Deb(Case):
         m.sh("dpkg --purge zaehlwerk")
         left = m.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /var/log -o -path /run/systemd -o -path /work \\) -prune -o -iname '*zaehlwerk*' -print").split()
         self.assertEqual([path for path in left if not path.startswith(str(self.world.path))], [])
+
+    def test_9_packages_leave_nothing_running(self):
+        """A broker that was there stays; a database and a broker that come with packages.sh do not run, now or after a boot."""
+        m, packages = self.machine, ROOT / "deploy/native/packages.sh"
+
+        def says(unit):
+            return [m.run("systemctl", question, unit, check=False).stdout.strip() for question in ("is-enabled", "is-active")]
+
+        self.assertEqual(says("mosquitto"), ["enabled", "active"])
+        m.sh(f"{packages} only mosquitto postgresql")
+        self.assertEqual(says("mosquitto"), ["enabled", "active"])
+        self.assertEqual(says("postgresql"), ["disabled", "inactive"])
+        self.assertEqual(m.sh("systemctl list-units --plain --no-legend --state=active 'postgresql*'; pg_lsclusters -h"), "")
+        m.sh("apt-get purge -y -qq mosquitto")
+        m.sh(f"{packages} only mosquitto")
+        self.assertEqual(says("mosquitto"), ["disabled", "inactive"])
+        self.assertEqual(m.sh("ls /usr/sbin/policy-rc.d /etc/postgresql-common/createcluster.d/* 2>/dev/null || true"), "")

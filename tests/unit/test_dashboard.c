@@ -281,6 +281,28 @@ static void a_slow_listener(void **state)
     events_free(NULL);
 }
 
+/* At a first start db-writer is still making its tables: no warning then, one for each fall later. */
+static void a_database_that_is_not_there_yet(void **state)
+{
+    static struct capture capture;
+    const struct board_conf conf = {.timezone = "UTC", .prices = {.currency = "EUR"}};
+    struct board *b = board_new(&conf);
+    const char *line;
+
+    (void)state;
+    capture_begin(&capture);
+    board_database(b, false, "no tables of db-writer in it");
+    assert_string_equal(capture_end(&capture), "");
+    capture_begin(&capture);
+    board_database(b, true, "");
+    board_database(b, false, "away");
+    board_database(b, false, "away");
+    line = strstr(capture_end(&capture), "level=warn");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "level=warn"));
+    board_free(b);
+}
+
 /* A meter asks for a new picture once; those that there is no room for never do. */
 static void a_full_board(void **state)
 {
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test(counts),
         cmocka_unit_test(events_in_pieces),
         cmocka_unit_test(a_slow_listener),
+        cmocka_unit_test(a_database_that_is_not_there_yet),
         cmocka_unit_test(a_full_board),
     };
 
