@@ -298,22 +298,14 @@ static void two_writers_leave_no_hole(void **state)
 
 /* --- a database from before ------------------------------------------------------------- */
 
+/* What versions 4 and 5 made is gone, or out of their way. */
 static void back_to_version_3(void)
 {
     query_both("DROP VIEW quarter_hour");
     query_both("DROP TABLE quarters");
     query_both("DELETE FROM zaehlwerk_schema WHERE version >= 4");
-    if (!on_postgresql)
-        return;
-    pg_query("DROP VIEW history");
-    pg_query("DROP VIEW historydebounced");
-    pg_query("ALTER TABLE history_compact ALTER u1 TYPE integer, ALTER u2 TYPE integer, "
-             "ALTER u3 TYPE integer");
-    pg_query("ALTER TABLE historydebounced_compact ALTER u1 TYPE integer, ALTER u2 TYPE integer, "
-             "ALTER u3 TYPE integer");
-    pg_query("DROP DOMAIN few_values");
-    pg_query("CREATE VIEW history AS SELECT 1");
-    pg_query("CREATE VIEW historydebounced AS SELECT 1");
+    if (on_postgresql)
+        query_both("ALTER DOMAIN few_values RENAME TO few_values_before");
 }
 
 static void an_older_database_is_brought_up(void **state)
