@@ -15,10 +15,14 @@
 static struct capture capture;
 static int64_t ahead_s;
 
+#ifndef SYS_clock_gettime64 /* of 32-bit machines: with 64 bits of seconds, as timespec here */
+#define SYS_clock_gettime64 SYS_clock_gettime
+#endif
+
 /* The clocks of this program can be put forward. */
 int clock_gettime(clockid_t id, struct timespec *t)
 {
-    int rc = (int)syscall(SYS_clock_gettime, id, t);
+    int rc = (int)syscall(SYS_clock_gettime64, id, t);
 
     t->tv_sec += ahead_s;
     return rc;
