@@ -14,6 +14,9 @@ password_file /tmp/passwords
 acl_file /tmp/acl
 persistence_location /mosquitto/data/
 log_dest stdout
+log_type error
+log_type warning
+log_type notice
 log_timestamp_format %Y-%m-%dT%H:%M:%SZ
 END
 } >/tmp/mosquitto.conf
