@@ -281,7 +281,8 @@ static void a_slow_listener(void **state)
     events_free(NULL);
 }
 
-/* At a first start db-writer is still making its tables: no warning then, one for each fall later. */
+/* At a first start db-writer is still making its tables: no warning then, one for each fall later.
+ */
 static void a_database_that_is_not_there_yet(void **state)
 {
     static struct capture capture;
