@@ -83,7 +83,7 @@ bench:
 lint:
 	@deploy/native/packages.sh lint
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
-	shellcheck $$(git ls-files '*.sh') .ci/run
+	shellcheck $$(git ls-files '*.sh') .ci/run deploy/native/zaehlwerk-admin deploy/debian/prerm deploy/debian/postrm
 	shellcheck --shell=bash deploy/completion/zaehlwerk
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \

@@ -30,16 +30,17 @@ static struct {
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
 
-/* systemd says so by the device and inode of its stream; a child's stderr may have become another.
- */
+/* systemd says so by device:inode of its stream; a child's stderr may have become another. */
 static bool is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
+    char own[64];
     struct stat st;
 
-    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(stream, own) == 0;
 }
 
 void log_open(const char *service, enum log_level level, bool json)
@@ -107,9 +108,9 @@ static bool is_plain(const char *text)
 static void add_field(struct line *l, const struct log_field *f)
 {
     char number[24];
-    char last = l->len == 0 ? '>' : l->text[l->len - 1];
+    bool first = l->len == 0 || strchr(">{", l->text[l->len - 1]) != NULL; /* no value ends so */
 
-    if (last != '>' && last != '{') /* not the first */
+    if (!first)
         add(l, logger.json ? "," : " ");
     if (logger.json) {
         add_quoted(l, f->key);

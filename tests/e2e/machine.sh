@@ -11,10 +11,13 @@ flock 9
 rm -rf "$to.new"
 debootstrap --variant=minbase --include=systemd-sysv,dbus,mosquitto,mosquitto-clients,sqlite3,curl,tzdata,libczmq4,libpaho-mqtt1.3,libmsgpackc2,libmicrohttpd12,libcurl3-gnutls,libpq5,libjansson4 \
     bookworm "$to.new" http://deb.debian.org/debian
-chroot "$to.new" sh -ec 'apt-get update -qq
-    apt-get install -y -qq --no-install-recommends --download-only postgresql'
 # debootstrap leaves it to the installer.
 echo '127.0.0.1 localhost' >"$to.new/etc/hosts"
-# The broker's package for the tests that install it.
-chroot "$to.new" sh -ec 'cd /var/cache/apt/archives && apt-get download -qq mosquitto'
+# What PostgreSQL needs is there; itself, and the broker's package, only for a test to install.
+chroot "$to.new" env DEBIAN_FRONTEND=noninteractive sh -ec '
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends postgresql-client-15 libllvm14 libxslt1.1 locales ssl-cert netbase perl ucf
+    apt-get clean
+    apt-get install -y -qq --no-install-recommends --download-only postgresql
+    cd /var/cache/apt/archives && apt-get download -qq mosquitto'
 mv "$to.new" "$to"

@@ -17,7 +17,7 @@ SIMULATOR = "/usr/libexec/zaehlwerk/meter-sim --seed 5 --topic sensors/smartmete
 
 
 class Deb(Case):
-    """One machine, one story: its tests go in the order of their numbers."""
+    """One machine, one story: its tests go in the order of their letters."""
 
     @classmethod
     def setUpClass(cls):
@@ -62,11 +62,11 @@ class Deb(Case):
     def state(self):
         return json.loads(self.machine.run("curl", "-sf", "http://127.0.0.1:8080/api/state", check=False).stdout or "{}")
 
-    def test_0_lintian(self):
+    def test_a_lintian(self):
         said = subprocess.run(["lintian", "--fail-on", "error,warning", self.deb], capture_output=True, text=True, check=False)
         self.assertEqual((said.returncode, said.stdout), (0, ""))
 
-    def test_1_installed_and_nothing_is_started(self):
+    def test_b_installed_and_nothing_is_started(self):
         self.machine.sh(f"dpkg -i {self.folder}/old.deb")
         self.assertEqual((self.active(), self.failed()), ([], []))
         self.assertEqual(self.machine.sh("stat -c '%a %U %G' /etc/zaehlwerk/server.env"), "640 root root")
@@ -74,7 +74,7 @@ class Deb(Case):
         verified = self.machine.run("systemd-analyze", "verify", "--man=no", "zaehlwerk.target", *(f"{name}.service" for name in RUNNING), check=False)
         self.assertEqual((verified.returncode, verified.stdout + verified.stderr), (0, ""))
 
-    def test_2_without_a_key_it_says_so_once(self):
+    def test_c_without_a_key_it_says_so_once(self):
         self.machine.sh("systemctl start zaehlwerk.target zaehlwerk-decryptor")
         wait_until(lambda: self.machine.show("zaehlwerk-decryptor", "ActiveState") == ["failed"], "the decryptor has ended")
         self.assertEqual(self.machine.show("zaehlwerk-decryptor", "ExecMainStatus", "NRestarts"), ["78", "0"])
@@ -82,7 +82,7 @@ class Deb(Case):
         self.assertEqual(["variable=SMARTMETER_KEY" in line for line in lines], [True], lines)
         self.machine.sh("systemctl stop zaehlwerk.target; systemctl reset-failed")
 
-    def test_3_set_up_and_started(self):
+    def test_d_set_up_and_started(self):
         m = self.machine
         keys = m.sh(f"{SIMULATOR} --print --count 1 --speed 0 --keys /tmp/keys.csv >/tmp/frame; cat /tmp/keys.csv")
         key = keys.splitlines()[1].split(",")[1]
@@ -96,7 +96,20 @@ class Deb(Case):
         wait_until(lambda: self.state().get("database", {}).get("up") and self.state()["meters"], "the dashboard reads the database")
         self.assertEqual(self.failed(), [])
 
-    def test_4_confined(self):
+    def test_e_a_secret_as_a_credential(self):
+        """What deploy/native/README.md tells: a keys file that root alone may read."""
+        m = self.machine
+        text = (ROOT / "deploy/native/README.md").read_text(encoding="utf-8")
+        drop_in = re.search(r"    \[Service\]\n(?:    .*\n)+", text)[0]
+        m.sh("install -m 600 /tmp/keys.csv /etc/zaehlwerk/keys.csv; mkdir /etc/systemd/system/zaehlwerk-decryptor.service.d; "
+             "cat >/etc/systemd/system/zaehlwerk-decryptor.service.d/keys.conf; systemctl daemon-reload; systemctl restart zaehlwerk-decryptor", text=drop_in)  # fmt: skip
+        wait_until(lambda: self.active() == sorted(RUNNING), "all run")
+        self.assertIn("SMARTMETER_KEYS_FILE=/run/credentials/", m.sh(f"tr '\\0' '\\n' </proc/{self.pid('decryptor')}/environ"))
+        m.sh(f"{SIMULATOR} --count 1")
+        wait_until(lambda: self.rows() == 6, "one more reading")
+        m.sh("rm -r /etc/systemd/system/zaehlwerk-decryptor.service.d; systemctl daemon-reload; systemctl restart zaehlwerk-decryptor")
+
+    def test_f_confined(self):
         m = self.machine
         uids = {}
         for unit in RUNNING:
@@ -117,7 +130,7 @@ class Deb(Case):
         # A stranger on this machine cannot listen to the streams.
         self.assertEqual(m.sh("stat -c '%a %G' /run/zaehlwerk"), "2770 zaehlwerk")
 
-    def test_5_logs_have_a_name_and_a_priority(self):
+    def test_g_logs_have_a_name_and_a_priority(self):
         m = self.machine
         self.assertIn("event=start", m.sh("journalctl -q -o cat -u zaehlwerk-decryptor"))
         self.assertIn("event=start", m.sh("journalctl -q -o cat -t zaehlwerk-decryptor -p info"))
@@ -126,7 +139,7 @@ class Deb(Case):
         self.assertNotIn("event=start", m.sh("journalctl -q -o cat -u 'zaehlwerk-*' -p warning"))
         m.sh("systemctl start mosquitto")
 
-    def test_6_restarted_when_it_dies_and_read_while_nobody_writes(self):
+    def test_h_restarted_when_it_dies_and_read_while_nobody_writes(self):
         m, before = self.machine, self.pid("decryptor")
         m.sh("systemctl kill --signal=KILL zaehlwerk-decryptor; systemctl stop zaehlwerk-db-writer; systemctl restart zaehlwerk-dashboard")
         wait_until(lambda: self.state().get("database", {}).get("up"), "the dashboard reads what db-writer has left")
@@ -134,9 +147,9 @@ class Deb(Case):
         wait_until(lambda: self.pid("decryptor") not in (0, before), "the decryptor runs again")
         m.sh("systemctl start zaehlwerk-db-writer")
         m.sh(f"{SIMULATOR} --count 3")
-        wait_until(lambda: self.rows() == 8, "three more readings")
+        wait_until(lambda: self.rows() == 9, "three more readings")
 
-    def test_7_upgraded(self):
+    def test_i_upgraded(self):
         m = self.machine
         before = {name: self.pid(name.removeprefix("zaehlwerk-")) for name in RUNNING}
         settings = m.sh("cat /etc/zaehlwerk/server.env")
@@ -145,20 +158,20 @@ class Deb(Case):
         self.assertEqual([n for n in RUNNING if self.pid(n.removeprefix("zaehlwerk-")) == before[n]], [])
         self.assertEqual(m.sh("cat /etc/zaehlwerk/server.env"), settings)
         m.sh(f"{SIMULATOR} --count 2")
-        wait_until(lambda: self.rows() == 10, "the readings before and after")
+        wait_until(lambda: self.rows() == 11, "the readings before and after")
         self.assertEqual(self.failed(), [])
 
-    def test_8_removed_and_purged(self):
+    def test_j_removed_and_purged(self):
         m = self.machine
         m.sh("dpkg -r zaehlwerk")
         self.assertEqual((self.active(), self.failed()), ([], []))
-        self.assertEqual(self.rows(), 10)
+        self.assertEqual(self.rows(), 11)
         self.assertIn("SMARTMETER_KEY=", m.sh("cat /etc/zaehlwerk/server.env"))
         m.sh("dpkg --purge zaehlwerk")
         left = m.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /var/log -o -path /run/systemd -o -path /work \\) -prune -o -iname '*zaehlwerk*' -print").split()
         self.assertEqual([path for path in left if not path.startswith(str(self.world.path))], [])
 
-    def test_9_packages_leave_nothing_running(self):
+    def test_k_packages_leave_nothing_running(self):
         """A broker that was there stays; a database and a broker that come with packages.sh do not run, now or after a boot."""
         m, packages = self.machine, ROOT / "deploy/native/packages.sh"
 

@@ -8,47 +8,47 @@ from frames import ROOT
 from harness import Case
 
 SERVICES = sorted(p.parent.name for p in ROOT.glob("services/*/main.c") if p.parent.name != "zaehlwerk")
-EXPOSURE = 1.5  # of systemd-analyze security: 0 is confined altogether, 10 not at all
-
-
-def make(world, goal, to):
-    result = subprocess.run(
-        ["make", "-s", goal, "SAN=1", "WERROR=1", f"DESTDIR={to}", "PREFIX=/usr"],
-        cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
+EXPOSURE = 1.2  # of systemd-analyze security: 0 is confined altogether, 10 not at all
 
 
 class Install(Case):
-    def installed(self):
-        to = self.world.path / "to"
-        make(self.world, "install", to)
-        return to
+    @classmethod
+    def prepare(cls):
+        cls.to = cls.world.path / "to"
+        cls.make("install")
 
-    def test_what_is_installed_is_uninstalled(self):
-        to = self.installed()
+    @classmethod
+    def make(cls, goal):
+        result = subprocess.run(
+            ["make", "-s", goal, "SAN=1", "WERROR=1", f"DESTDIR={cls.to}", "PREFIX=/usr"],
+            cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    def test_z_what_is_installed_is_uninstalled(self):
+        to = self.to
         theirs = to / "usr/share/doc/zaehlwerk/theirs.txt"
         for path in ["bin/zaehlwerk", "lib/systemd/system/zaehlwerk.target", "share/doc/zaehlwerk/README.md", *(f"libexec/zaehlwerk/{name}" for name in SERVICES)]:
             self.assertTrue((to / "usr" / path).is_file(), path)
         theirs.write_text("not ours", encoding="utf-8")
-        make(self.world, "uninstall", to)
+        self.make("uninstall")
         self.assertEqual([p for p in to.rglob("*") if p.is_file()], [theirs])
         theirs.unlink()
-        make(self.world, "uninstall", to)
+        self.make("uninstall")
         self.assertEqual([p for p in to.rglob("*zaehlwerk*")], [])
 
     def test_links_of_the_pages_lead_somewhere(self):
-        doc = self.installed() / "usr/share/doc/zaehlwerk"
+        doc = self.to / "usr/share/doc/zaehlwerk"
         links = [(page, link) for page in doc.rglob("*.md") for link in re.findall(r"\]\((?!\w+:)([^)#\s]+)", page.read_text(encoding="utf-8"))]
         self.assertGreater(len(links), 10)
         self.assertEqual([f"{page}: {link}" for page, link in links if not (page.parent / link).exists()], [])
 
     def test_manual_pages(self):
-        pages = self.installed() / "usr/share/man/man8"
+        pages = self.to / "usr/share/man/man8"
         for name in SERVICES:
             page = pages / f"zaehlwerk-{name}.8"
             lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True, text=True, check=False)
             self.assertEqual((lint.returncode, lint.stdout), (0, ""), name)
-            said = subprocess.run([self.installed() / "usr/libexec/zaehlwerk" / name, "--help"], capture_output=True, text=True, check=True).stdout
+            said = subprocess.run([self.to / "usr/libexec/zaehlwerk" / name, "--help"], capture_output=True, text=True, check=True).stdout
             settings = re.findall(r"^  (--[a-z-]+|[A-Z][A-Z_]+)  ?", said, re.M)
             text = page.read_text(encoding="utf-8")
             self.assertTrue(settings, name)
@@ -57,7 +57,7 @@ class Install(Case):
         self.assertEqual(lint.stdout, "")
 
     def test_units_are_confined(self):
-        to = self.installed()
+        to = self.to
         units = sorted(p.name for p in to.glob("usr/lib/systemd/system/zaehlwerk-*.service"))
         self.assertEqual(units, [f"zaehlwerk-{name}.service" for name in SERVICES if name != "meter-sim"])
         for unit in units:
