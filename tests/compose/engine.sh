@@ -9,7 +9,7 @@
 #          name spaces they are (nsenter -t PID -n)
 #   start  installs Debian's engine when there is none, starts dockerd and waits for it; prints
 #          DOCKER_HOST=unix://FOLDER/docker.sock
-#   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap
+#   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap and kept in build/
 #   stop   ends what start has started, and unmounts; FOLDER/data is removed
 #
 # Status 69: there is no engine and none can be installed or started; the reason is on stderr.
@@ -21,6 +21,7 @@ usage() {
 }
 [ $# = 2 ] || usage
 FOLDER=$(realpath -m "$2")
+cd "$(dirname "$0")/../.."
 export DOCKER_HOST=unix://$FOLDER/docker.sock PATH=$PATH:/usr/sbin:/sbin
 
 cannot() {
@@ -172,17 +173,27 @@ sources() {
 }
 
 base() {
-    local root=$FOLDER/base from
+    local kept=build/debian-bookworm-slim.tar
     ! docker image inspect debian:bookworm-slim >/dev/null 2>&1 || return 0
     ! timeout 60 docker pull -q debian:bookworm-slim >/dev/null 2>&1 || return 0
     echo "debian:bookworm-slim cannot be pulled: made by debootstrap" >&2
+    mkdir -p build
+    { # one at a time, and another one after a week
+        flock 9
+        [ -n "$(find $kept -mtime -7 2>/dev/null)" ] || make_base $kept
+    } 9>$kept.lock
+    docker import -c 'CMD ["bash"]' $kept debian:bookworm-slim >/dev/null
+}
+make_base() { # TAR
+    local root=$FOLDER/base from
     rm -rf "$root"
     from=$(sources | sed -n 's/^deb \([^ ]*\) bookworm main/\1/p')
     debootstrap --variant=minbase bookworm "$root" "$from" >"$FOLDER/debootstrap.log" 2>&1 ||
-        cannot "debootstrap failed: $FOLDER/debootstrap.log"
+        cannot "debootstrap failed: $(tail -n 1 "$FOLDER/debootstrap.log")"
     sources >"$root/etc/apt/sources.list"
     slim "$root"
-    tar -C "$root" --numeric-owner -c . | docker import -c 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
+    tar -C "$root" --numeric-owner -cf "$1.new" .
+    mv "$1.new" "$1"
     rm -rf "$root"
 }
 

@@ -112,7 +112,7 @@ class Stack(Case):
         made = "debootstrap" in cls.engine.script("base")
         cls.phase("engine and base")
         cls.files = ["-f", "docker-compose.yml", *(["-f", "tests/compose/standins.yml"] if made else [])]
-        cls.compose("--profile", "demo", "build", seconds=600)
+        cls.compose("--profile", "demo", "build", seconds=1800)
         cls.phase("images")
         if not made:
             cls.compose("pull", "mosquitto", "timescaledb")
