@@ -21,7 +21,7 @@ from harness import ENVIRONMENT, NO_ENGINE, NO_ROOT, NO_TIMESCALE, SANITIZER, SA
 
 HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
-SECONDS = 280 + int(os.environ.get("CHAOS_SECONDS") or 0)  # no job takes a quarter of the first
+SECONDS = 600 + int(os.environ.get("CHAOS_SECONDS") or 0)  # on a quiet machine no job takes a quarter of the first
 LONG = {"test_compose": 2400}  # seconds; builds all images
 JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) + 1)  # they often wait
 # The long ones first, so that the end is not one job alone.

@@ -1,4 +1,4 @@
-"""The Debian package in a machine with systemd: installed, set up, upgraded, removed and purged; and what packages.sh leaves."""
+"""The Debian package in a machine with systemd: installed, set up, upgraded, removed and purged; and what packages.sh leaves running."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Deb(Case):
         cls.folder.mkdir()
         shutil.copy(cls.deb, cls.folder / "old.deb")
         cls.newer()
-        cls.machine = Machine(cls.world, "machine", cls.folder, ROOT / "deploy/native")
+        cls.machine = Machine(cls.world, "machine", cls.folder)
 
     @classmethod
     def newer(cls):
@@ -171,7 +171,20 @@ class Deb(Case):
         left = m.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /var/log -o -path /run/systemd -o -path /work \\) -prune -o -iname '*zaehlwerk*' -print").split()
         self.assertEqual([path for path in left if not path.startswith(str(self.world.path))], [])
 
-    def test_k_packages_leave_nothing_running(self):
+
+class Packages(Case):
+    """deploy/native/packages.sh, as `make run` calls it."""
+
+    @classmethod
+    def setUpClass(cls):
+        machine.needs()
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls):
+        cls.machine = Machine(cls.world, "machine", ROOT / "deploy/native")
+
+    def test_nothing_is_left_running(self):
         """A broker that was there stays; a database and a broker that come with packages.sh do not run, now or after a boot."""
         m, packages = self.machine, ROOT / "deploy/native/packages.sh"
 
