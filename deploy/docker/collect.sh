@@ -95,7 +95,6 @@ for binary in "$@"; do
     fi)
 done
 copy "$OUT/streams" <<<"$shared"
-install -d "$OUT/state"
 for binary in "$@"; do
     name=${binary##*/}
     own=${packages[$name]}

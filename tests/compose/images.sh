@@ -21,7 +21,7 @@ for name in "$@"; do
         fail=0
         say() { echo "  $*"; fail=1; }
         touch /x 2>/dev/null && say "/ can be written to"
-        [ "$(stat -c %u:%g /var/lib/zaehlwerk)" = 10001:10001 ] || say "/var/lib/zaehlwerk belongs to $(stat -c %u:%g /var/lib/zaehlwerk)"
+        [ "$(stat -c %u:%a /var/lib /var/lib/zaehlwerk | tr "\n" " ")" = "0:755 10001:750 " ] || say "owners and modes: $(stat -c "%n %u:%a" /var/lib /var/lib/zaehlwerk)"
         [ "$(readlink /lib)" = usr/lib ] || say "/lib is no link any more"
         ! ldd "/usr/bin/$0" | grep "not found" || fail=1
         [ -s /usr/share/doc/zaehlwerk/copyright ] || say "no licence"
