@@ -162,13 +162,16 @@ slim() {
 
 # Debian's sources as this machine has them, so that a stand-in asks whom the machine asks.
 sources() {
-    local found=
+    local found='' mirror
     # shellcheck disable=SC2016 # apt's words, not the shell's
     found=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
         sed -n 's/^\([^ ]* bookworm[a-z-]* main\) Debian$/deb \1/p' | sort -u)
     case $found in
     *" bookworm main"*) printf '%s\n' "$found" ;;
-    *) printf 'deb http://deb.debian.org/%s main\n' 'debian bookworm' 'debian bookworm-updates' 'debian-security bookworm-security' ;;
+    *) # those that debootstrap asks unless told otherwise
+        mirror=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v debootstrap)")
+        printf 'deb %s main\n' "$mirror bookworm" "$mirror bookworm-updates" "$mirror-security bookworm-security"
+        ;;
     esac
 }
 
