@@ -5,6 +5,7 @@ What it changes is in memory and gone with it; its disk (build/machine) stays as
 
 import contextlib
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -31,18 +32,24 @@ def needs():
         raise AssertionError(made.stdout[-2000:] + made.stderr[-2000:])
 
 
+def children(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return []
+
+
 class Machine:
     def __init__(self, world, name, *binds):
         """binds: folders that it sees at the same place, to read."""
         # A control group of its own: systemd in it takes its whole tree.
         self.groups = [f"{c}/zaehlwerk-{os.getpid()}-{name}" for c in CGROUPS]
         enter = "".join(f"mkdir {g} && echo $$ >{g}/cgroup.procs; " for g in self.groups)
-        # TERM: killed outright it would leave the machine behind when this process dies.
-        nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay", "--boot",
+        # In a process namespace, all of which dies with its first process, and that with us.
+        nspawn = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
+                  "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay", "--boot",
                   f"--directory={DISK}", f"--machine=zw-{os.getpid()}", *(f"--bind-ro={b}" for b in binds)]  # fmt: skip
-        self.process = Process(name, ["sh", "-c", enter + 'exec "$@"', "sh", "setpriv", "--pdeathsig", "TERM", *nspawn],
+        self.process = Process(name, ["sh", "-c", enter + 'exec "$@"', "sh", *nspawn],
                                {"SYSTEMD_NSPAWN_LOCK": "0"}, world.path)  # several may have one disk: nobody writes to it
-        self.process.ends = {-9, 137, 0, 1, 255}
         world.closing.callback(self.close)
         self.leader = wait_until(self.find_leader, "the machine begins to boot")
         wait_until(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"), "the machine is up")
@@ -51,9 +58,9 @@ class Machine:
         """Its process 1, as seen from here."""
         if not self.process.alive():
             raise AssertionError(self.process.log())
-        for pid in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False).stdout.split():
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as f:
-                if re.search(r"^NSpid:.*\t1$", f.read(), re.M):
+        for nspawn in children(self.process.pid):
+            for pid in children(nspawn):
+                if re.search(r"^NSpid:.*\t1$", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.M):
                     return int(pid)
         return None
 
@@ -76,10 +83,7 @@ class Machine:
         return [said[p] for p in properties]
 
     def close(self):
-        with contextlib.suppress(ProcessLookupError, AttributeError):
-            os.kill(self.leader, 9)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.popen.wait(10)
+        self.process.kill()
         for group in self.groups:
             wait_until(lambda: self.gone(group), f"{group} is empty", 10)  # noqa: B023
 
