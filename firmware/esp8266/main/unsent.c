@@ -36,7 +36,7 @@ bool unsent_oldest_hex(struct unsent *u, char *text, size_t room, uint32_t *id)
 
     xSemaphoreTake(u->lock, portMAX_DELAY);
     octets = fw_ring_oldest(&u->ring, &len, id);
-    found = octets != NULL && len < room / 2;
+    found = octets != NULL && 2 * len + 1 <= room;
     if (found)
         hex_encode(octets, len, text);
     xSemaphoreGive(u->lock);
