@@ -21,7 +21,7 @@ import unittest
 from frames import ROOT
 
 BIN = pathlib.Path(os.environ.get("ZAEHLWERK_BIN", ROOT / "build/san/bin"))
-PATIENCE = 60  # seconds until something that must happen has failed; never a measure of speed
+PATIENCE = 120  # seconds until something that must happen has failed; never a measure of speed
 # What a machine may lack: reasons that begin so are skips, told and counted. Any other is a failure.
 NO_ENGINE, NO_TIMESCALE, NO_ROOT = "no Docker engine: ", "no TimescaleDB ", "not allowed here: "
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|LeakSanitizer has encountered")
