@@ -9,7 +9,7 @@ exec 9>"$to.lock"
 flock 9
 [ ! -d "$to" ] || exit 0
 rm -rf "$to.new"
-debootstrap --variant=minbase --include=systemd-sysv,dbus,mosquitto,mosquitto-clients,sqlite3,curl,tzdata,libczmq4,libpaho-mqtt1.3,libmsgpackc2,libmicrohttpd12,libcurl3-gnutls,libpq5,libjansson4 \
+debootstrap --variant=minbase --include=systemd-sysv,dbus,mosquitto,mosquitto-clients,sqlite3,curl,tzdata,libczmq4,libpaho-mqtt1.3,libmsgpackc2,libmicrohttpd12,libcurl3-gnutls,libpq5,libjansson4,libmariadb3,libcsv3,libssl3 \
     bookworm "$to.new"
 # debootstrap leaves it to the installer.
 echo '127.0.0.1 localhost' >"$to.new/etc/hosts"

@@ -168,7 +168,7 @@ class Deb(Case):
         self.assertEqual(self.rows(), 11)
         self.assertIn("SMARTMETER_KEY=", m.sh("cat /etc/zaehlwerk/server.env"))
         m.sh("dpkg --purge zaehlwerk")
-        left = m.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /var/log -o -path /run/systemd -o -path /work \\) -prune -o -iname '*zaehlwerk*' -print").split()
+        left = m.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /tmp -o -path /var/log -o -path /run/systemd \\) -prune -o -iname '*zaehlwerk*' -print").split()
         self.assertEqual([path for path in left if not path.startswith(str(self.world.path))], [])
 
 
