@@ -26,7 +26,7 @@ class Fingerprint(Case):
                         "-cert", path / "server.crt", "-cert_chain", path / "ca.crt", "-tls1_2", "-quiet"],
             stdin=subprocess.PIPE)  # fmt: skip
         cls.server.ends |= {-15}
-        wait_until(lambda: cls.connect().returncode == 0, "the TLS server is up")
+        wait_until(lambda: cls.connect(cls.fingerprint).returncode == 0, "the TLS server is up")
 
     @classmethod
     def connect(cls, *fingerprint):
@@ -42,6 +42,10 @@ class Fingerprint(Case):
         for i in range(0, len(self.fingerprint), 9):
             text = self.fingerprint[:i] + ("0" if self.fingerprint[i] != "0" else "1") + self.fingerprint[i + 1:]
             self.assertEqual(self.connect(text).stdout, b"refused -0x3000\n", text)
+
+    def test_without_one_nobody(self):
+        """Neither fingerprint nor CA certificate, such as when the stored one cannot be read: no password leaves."""
+        self.assertEqual(self.connect().stdout, b"refused -0x3000\n")
 
     def test_not_the_signer(self):
         """The CA's own certificate comes in the chain, too: its fingerprint is not the server's."""
