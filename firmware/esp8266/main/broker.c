@@ -175,6 +175,9 @@ static void update(struct broker *b)
         ESP_LOGE("broker", "an update needs its address and a CA certificate");
         return;
     }
+    b->text[0] = '\0'; /* a retained request is taken back, or it would come after each restart */
+    if (!deliver(b, b->update_topic, true))
+        return;
     esp_mqtt_client_stop(b->client); /* memory for a second TLS connection there is none */
     trial_fetch(b->parts.settings->update_url, b->parts.ca);
     esp_mqtt_client_start(b->client);
