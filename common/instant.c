@@ -1,6 +1,7 @@
 #include "instant.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* Without a zone. Returns its length, 0 where there is no such year. */
@@ -28,4 +29,16 @@ void instant_print_ms(int64_t utc_ms, char text[INSTANT_CHARS])
 
     if (n > 0)
         snprintf(text + n, INSTANT_CHARS - n, ".%03dZ", (int)below);
+}
+
+bool instant_parse(const char *text, int64_t *utc_s)
+{
+    char again[INSTANT_CHARS];
+    struct tm tm = {0};
+
+    if (strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL)
+        return false;
+    *utc_s = timegm(&tm);
+    instant_print(*utc_s, again);
+    return strcmp(again, text) == 0;
 }

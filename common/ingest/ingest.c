@@ -7,10 +7,12 @@
 #include <sys/random.h>
 
 #include "clock.h"
+#include "instant.h"
 #include "live.h"
 #include "log.h"
 
 enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };
+#define HOUR_MS    INT64_C(3600000)
 #define FULL_SPACE INT64_C(4194304) /* left on the file system: about one log of SQLite's */
 #define ROOM_SPACE INT64_C(5242880)
 
@@ -150,6 +152,9 @@ static void measure(struct ingest *i)
     svc_gauge(&i->svc, INGEST_BYTES, NULL, level.bytes);
     svc_gauge(&i->svc, INGEST_OLDEST, NULL,
               level.oldest_ms == 0 ? 0 : (clock_utc_ms() - level.oldest_ms) / 1000);
+    svc_gauge(&i->svc, INGEST_KEPT, NULL,
+              level.kept_ms == 0 ? 0 : (clock_utc_ms() - level.kept_ms) / 1000);
+    i->crowded = level.bytes >= i->journal_max_bytes / 2 || level.bytes >= level.space;
     svc_gauge(&i->svc, INGEST_LIMIT, NULL, i->journal_max_bytes);
     svc_gauge(&i->svc, INGEST_SPACE, NULL, level.space);
     svc_gauge(&i->svc, INGEST_ON_THE_WAY, NULL, (int64_t)window_count(i->window));
@@ -163,12 +168,21 @@ static void measure(struct ingest *i)
     }
 }
 
+/* What is kept takes half of the room at most. */
+static void trim(struct ingest *i)
+{
+    bool keep = i->journal_keep_hours > 0 && !i->crowded;
+
+    journal_trim(i->journal, keep ? clock_utc_ms() - i->journal_keep_hours * HOUR_MS : INT64_MAX);
+}
+
 static void on_step(void *arg)
 {
     struct ingest *i = arg;
     int64_t now = clock_monotonic_ms();
 
     intake_expire(i);
+    trim(i);
     if (now - i->measured_ms >= MEASURE_MS) {
         i->measured_ms = now;
         measure(i);
@@ -194,6 +208,30 @@ static int open_journal(struct ingest *i, const char *path)
         rc = conf_wrong("JOURNAL_PATH", wrong, "a folder that ingests alone write to");
     }
     return rc;
+}
+
+int ingest_check(const struct ingest *i)
+{
+    int64_t since;
+
+    return i->refill_since[0] == '\0' || instant_parse(i->refill_since, &since)
+               ? 0
+               : conf_wrong("JOURNAL_REFILL_SINCE", i->refill_since,
+                            "a time in UTC, as 2026-11-24T03:00:00Z");
+}
+
+/* A database was restored: what it may lack is owed again. */
+static int refill(struct ingest *i)
+{
+    int64_t since, n;
+
+    if (!instant_parse(i->refill_since, &since))
+        return 0;
+    n = journal_refill(i->journal, since * 1000);
+    if (n < 0)
+        return -EIO;
+    log_info("refill", LOG_S("since", i->refill_since), LOG_I("telegrams", n));
+    return 0;
 }
 
 static int open_streams(struct ingest *i)
@@ -249,6 +287,8 @@ int ingest_open(struct ingest *i, const char *journal, const struct ingest_sourc
     rc = open_streams(i);
     if (rc == 0)
         rc = open_journal(i, journal);
+    if (rc == 0)
+        rc = refill(i);
     if (rc == 0)
         rc = intake_open(i);
     if (rc == 0)

@@ -26,6 +26,7 @@ enum ingest_metric {
     INGEST_OWED,
     INGEST_BYTES,
     INGEST_OLDEST,
+    INGEST_KEPT,
     INGEST_ON_THE_WAY,
     INGEST_FULL,
     INGEST_LIMIT,
@@ -42,13 +43,14 @@ enum ingest_metric {
     [INGEST_TELEGRAMS] = {"zaehlwerk_telegrams_total", METRIC_COUNTER, NULL, "Complete telegrams."},                       \
     [INGEST_REJECTS] = {"zaehlwerk_rejects_total", METRIC_COUNTER, "reason", "Payloads and telegrams that cannot become a reading."}, \
     [INGEST_REDELIVERED] = {"zaehlwerk_redelivered_total", METRIC_COUNTER, NULL, "Telegrams sent again from the journal."}, \
-    [INGEST_ACKED] = {"zaehlwerk_acked_total", METRIC_COUNTER, NULL, "Telegrams that left the journal, acknowledged by every stream."}, \
+    [INGEST_ACKED] = {"zaehlwerk_acked_total", METRIC_COUNTER, NULL, "Telegrams acknowledged by every stream."}, \
     [INGEST_UNTAKEN] = {"zaehlwerk_untaken_total", METRIC_COUNTER, NULL, "Telegrams that no decryptor took at their arrival."}, \
     [INGEST_POISON] = {"zaehlwerk_poison_total", METRIC_COUNTER, NULL, "Telegrams given up after ten deliveries."},        \
     [INGEST_INCOMPLETE] = {"zaehlwerk_incomplete_topics", METRIC_GAUGE, NULL, "Topics with a telegram whose rest has not come yet."}, \
-    [INGEST_OWED] = {"zaehlwerk_journal_telegrams", METRIC_GAUGE, NULL, "Telegrams in the journal."},                      \
+    [INGEST_OWED] = {"zaehlwerk_journal_telegrams", METRIC_GAUGE, NULL, "Telegrams owed to a stream."},                      \
     [INGEST_BYTES] = {"zaehlwerk_journal_bytes", METRIC_GAUGE, NULL, "Octets in use of the journal."},                     \
-    [INGEST_OLDEST] = {"zaehlwerk_journal_oldest_age_seconds", METRIC_GAUGE, NULL, "Age of the oldest payload in the journal."}, \
+    [INGEST_OLDEST] = {"zaehlwerk_journal_oldest_age_seconds", METRIC_GAUGE, NULL, "Age of the oldest payload that is owed or not whole yet."}, \
+    [INGEST_KEPT] = {"zaehlwerk_journal_kept_age_seconds", METRIC_GAUGE, NULL, "How far back JOURNAL_REFILL_SINCE can reach: age of the oldest payload kept."}, \
     [INGEST_ON_THE_WAY] = {"zaehlwerk_telegrams_in_flight", METRIC_GAUGE, NULL, "Telegrams sent and not acknowledged yet."},        \
     [INGEST_FULL] = {"zaehlwerk_journal_full", METRIC_GAUGE, NULL, "1 while nothing more is taken, for want of room in the journal."}, \
     [INGEST_LIMIT] = {"zaehlwerk_journal_limit_bytes", METRIC_GAUGE, NULL, "JOURNAL_MAX_BYTES."}, \
@@ -61,6 +63,8 @@ enum ingest_metric {
     CONF_NUMBER_OPTION("REASSEMBLY_MS", s, m.reassembly_ms, "3000", 100, 60000, "how long the rest of a telegram may take"), \
     CONF_NUMBER_OPTION("JOURNAL_SYNC_MS", s, m.journal_sync_ms, "50", 0, 60000, "what a power cut may cost; 0: nothing, each message is synced"), \
     CONF_NUMBER_OPTION("JOURNAL_MAX_BYTES", s, m.journal_max_bytes, "1073741824", 1048576, 1099511627776, "at 90 % of it nothing more is taken"), \
+    CONF_NUMBER_OPTION("JOURNAL_KEEP_HOURS", s, m.journal_keep_hours, "26", 0, 8760, "how long the journal keeps what is stored, in half of its room at most, for a restored database"), \
+    CONF_TEXT_OPTION("JOURNAL_REFILL_SINCE", s, m.refill_since, "", "store again what has arrived since, as 2026-11-24T03:00:00Z; once"), \
     CONF_NUMBER_OPTION("INGEST_WINDOW", s, m.window_max, "8192", 64, 1000000, "telegrams on their way, remembered in memory"), \
     CONF_CONNECT_OPTION("ACKS_CONNECT", s, m.acks_connect, "tcp://db-writer:5580,tcp://debouncer:5571", "db-writers and debouncers"), \
     CONF_BIND_OPTION("TELEGRAMS_BIND", s, m.bind, endpoint, "where decryptors connect")
@@ -113,6 +117,8 @@ struct ingest {
     char *acks_connect;
     int64_t journal_sync_ms;
     int64_t journal_max_bytes;
+    int64_t journal_keep_hours;
+    char *refill_since;
     int64_t reassembly_ms;
     int64_t window_max;
 
@@ -134,7 +140,11 @@ struct ingest {
     uint64_t first_new, sent_old, sent_new;
     int64_t measured_ms, rescan_ms;
     bool full;
+    bool crowded; /* the journal has no room for what is settled */
 };
+
+/** The settings that conf cannot judge: 0, or -EINVAL and logged. */
+int ingest_check(const struct ingest *i);
 
 /**
  * Open the journal of this file, the streams and the loop; payloads may come from then on. Returns

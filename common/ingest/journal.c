@@ -10,7 +10,7 @@
 #include "journal_file.h"
 #include "log.h"
 
-enum { SPARE_PAGES = 4096 };
+enum { SPARE_PAGES = 4096, TRIM_ENTRIES = 2000 };
 
 /* Bind numbers to a statement from its first parameter on. */
 static sqlite3_stmt *with(struct journal *j, enum statement s, size_t n, const int64_t *values)
@@ -192,39 +192,121 @@ int journal_decide(struct journal *j, const struct journal_telegram *t)
 
 /* Acknowledging. */
 
-static int ack(struct journal *j, const struct journal_ack *a, int64_t *left, char *why)
+/* Drop what is owed to nobody in these entries. */
+static int drop(struct journal *j, int64_t first, int64_t last, char *why)
 {
-    int rc = step(j, WITH(j, ACK, (int64_t)a->first, (int64_t)a->last, a->index, a->stream), why);
+    int rc = step(j, WITH(j, DROP_TELEGRAMS, first, last), why);
 
-    if (rc == 0)
-        rc = step(j, WITH(j, DROP_TELEGRAMS, (int64_t)a->first, (int64_t)a->last), why);
     if (rc != 0 || sqlite3_changes(j->db) == 0)
         return rc;
-    *left += sqlite3_changes(j->db);
-    return step(j, WITH(j, DROP_ENTRIES, (int64_t)a->first, (int64_t)a->last), why);
+    return step(j, WITH(j, DROP_ENTRIES, first, last), why);
+}
+
+static int ack(struct journal *j, const struct journal_ack *a, int64_t *settled, char *why)
+{
+    int64_t first = (int64_t)a->first, last = (int64_t)a->last;
+    int rc = step(j, WITH(j, ACK_LAST, first, last, a->index, a->stream), why), n;
+
+    n = rc == 0 ? sqlite3_changes(j->db) : 0;
+    *settled += n;
+    if (rc == 0)
+        rc = step(j, WITH(j, ACK, first, last, a->index, a->stream), why);
+    if (last >= j->kept_from)
+        last = j->kept_from - 1;
+    return rc != 0 || n == 0 || last < first ? rc : drop(j, first, last, why);
+}
+
+/* End a transaction that makes room, which needs room, too. */
+static int finish_drop(struct journal *j, int rc, char *why)
+{
+    bool full = rc != 0 && sqlite3_errcode(j->db) == SQLITE_FULL;
+
+    rc = finish(j, rc, why);
+    full |= rc != 0 && sqlite3_errcode(j->db) == SQLITE_FULL;
+    if (full)
+        (void)!ftruncate(j->reserve, 0);
+    if (rc != 0)
+        log_error("journal", LOG_S("reason", why));
+    return rc;
 }
 
 int64_t journal_ack(struct journal *j, const struct journal_ack *acks, size_t n)
 {
     char why[JOURNAL_WHY_CHARS];
-    int64_t left = 0;
-    bool full;
+    int64_t settled = 0;
     int rc;
 
     pthread_mutex_lock(&j->lock);
     rc = journal_run(j, "BEGIN", why);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = ack(j, &acks[i], &left, why);
-    full = rc != 0 && sqlite3_errcode(j->db) == SQLITE_FULL;
+        rc = ack(j, &acks[i], &settled, why);
+    rc = finish_drop(j, rc, why);
+    j->telegrams -= rc == 0 ? settled : 0;
+    pthread_mutex_unlock(&j->lock);
+    return rc == 0 ? settled : rc;
+}
+
+/* Keeping what is settled. */
+
+/* The first number of a statement's only row; 0 when there is none. */
+static int64_t number(sqlite3_stmt *q)
+{
+    int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+
+    sqlite3_reset(q);
+    return n;
+}
+
+/* Settled telegrams of the first entries that are kept and came before; returns the last. */
+static int64_t trim(struct journal *j, int64_t before_ms)
+{
+    char why[JOURNAL_WHY_CHARS];
+    int64_t last = number(WITH(j, AGED, j->kept_from, TRIM_ENTRIES, before_ms));
+    int rc = last == 0 ? 0 : journal_run(j, "BEGIN", why);
+
+    if (last == 0)
+        return 0;
+    if (rc == 0)
+        rc = drop(j, j->kept_from, last, why);
+    return finish_drop(j, rc, why) == 0 ? last : 0;
+}
+
+void journal_trim(struct journal *j, int64_t before_ms)
+{
+    int64_t oldest, last;
+
+    pthread_mutex_lock(&j->lock);
+    if (j->kept_from == JOURNAL_KEEPS_NOTHING && before_ms < INT64_MAX)
+        j->kept_from = (int64_t)j->next;
+    oldest = number(WITH(j, KEPT, j->kept_from));
+    last = oldest != 0 && oldest < before_ms ? trim(j, before_ms) : 0;
+    if (last != 0)
+        j->kept_from = last + 1;
+    else if (oldest == 0 && before_ms == INT64_MAX)
+        j->kept_from = JOURNAL_KEEPS_NOTHING;
+    pthread_mutex_unlock(&j->lock);
+}
+
+int64_t journal_refill(struct journal *j, int64_t since_ms)
+{
+    char why[JOURNAL_WHY_CHARS];
+    int64_t n = 0;
+    int rc;
+
+    pthread_mutex_lock(&j->lock);
+    rc = journal_run(j, "BEGIN", why);
+    if (rc == 0)
+        rc = step(j, WITH(j, REFILLED, since_ms), why);
+    if (rc == 0 && sqlite3_changes(j->db) > 0) {
+        rc = step(j, WITH(j, REFILL, since_ms, journal_streams(j)), why);
+        n = rc == 0 ? sqlite3_changes(j->db) : 0;
+    }
     rc = finish(j, rc, why);
-    full |= rc != 0 && sqlite3_errcode(j->db) == SQLITE_FULL;
-    if (full)
-        (void)!ftruncate(j->reserve, 0); /* trimming needs room, too */
-    j->telegrams -= rc == 0 ? left : 0;
+    j->telegrams = number(j->statements[OWED]);
     pthread_mutex_unlock(&j->lock);
     if (rc != 0)
         log_error("journal", LOG_S("reason", why));
-    return rc == 0 ? left : rc;
+    return rc == 0 ? n : rc;
 }
 
 /* Reading. */
@@ -336,6 +418,7 @@ void journal_measure(struct journal *j, struct journal_level *level)
 
     *level = (struct journal_level){.space = INT64_MAX};
     pthread_mutex_lock(&j->lock);
+    level->kept_ms = number(WITH(j, KEPT, j->kept_from));
     q = j->statements[LEVEL];
     if (sqlite3_step(q) == SQLITE_ROW) {
         spare = sqlite3_column_int64(q, 1);

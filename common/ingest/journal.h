@@ -1,4 +1,5 @@
-/* journal: what was acknowledged to the broker and is still owed to the streams, on disk. */
+/* journal: what was acknowledged to the broker and is still owed to the streams, on disk; and what
+ * was settled of late, for a database that is restored from a backup. */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
@@ -8,8 +9,9 @@
 
 /**
  * One SQLite file (WAL, exclusive). An entry is one MQTT payload; a telegram is one outcome that
- * was decided at an entry's arrival, owed to a set of streams. An entry leaves when no telegram of
- * it is owed and none of its octets waits for the rest of a telegram.
+ * was decided at an entry's arrival, owed to a set of streams. It is settled when it is owed to
+ * none. An entry leaves when its telegrams are settled, none of its octets waits for the rest of a
+ * telegram, and journal_trim says so.
  *
  * All calls are thread-safe.
  */
@@ -93,10 +95,22 @@ struct journal_ack {
 };
 
 /**
- * Take acknowledgements and drop what is owed to nobody any more, in one transaction. Returns the
- * number of telegrams that left, or -EIO.
+ * Take acknowledgements, in one transaction. Returns the number of telegrams that they settled, or
+ * -EIO.
  */
 int64_t journal_ack(struct journal *j, const struct journal_ack *acks, size_t n);
+
+/**
+ * Settled telegrams that arrived before leave, oldest first, 2000 entries in a call at most; later
+ * ones stay. INT64_MAX: once nothing is kept any more, journal_ack drops what it settles.
+ */
+void journal_trim(struct journal *j, int64_t before_ms);
+
+/**
+ * Owe every stream again what has arrived since and is still here; once for each since_ms, also
+ * over restarts. Returns how many telegrams are owed by it, or -EIO.
+ */
+int64_t journal_refill(struct journal *j, int64_t since_ms);
 
 /** What there is to send of one telegram. Views live until the callback returns. */
 struct journal_owed {
@@ -126,17 +140,18 @@ typedef void journal_visit_entry(void *arg, const struct journal_entry *entry);
  */
 int journal_open_entries(struct journal *j, journal_visit_entry *visit, void *arg);
 
-/** How much there is: telegrams owed, octets in use, the oldest arrival (0: none), and how many
- * octets more can be written. */
+/** How much there is: telegrams owed, octets in use, the oldest arrival of what is owed or open and
+ * of what is kept (0: none), and how many octets more can be written. */
 struct journal_level {
-    int64_t telegrams, bytes, oldest_ms, space;
+    int64_t telegrams, bytes, oldest_ms, kept_ms, space;
 };
 
 void journal_measure(struct journal *j, struct journal_level *level);
 
 /**
- * How many entries the journal in a file holds that nobody has open (the caller sees to that),
- * counted up to 100000, without changing it; 0 when there is no file, -EIO when it cannot be read.
+ * How many entries with something owed or open the journal in a file holds that nobody has open
+ * (the caller sees to that), counted up to 100000, without changing it; 0 when there is no file,
+ * -EIO when it cannot be read.
  */
 int64_t journal_peek(const char *path);
 

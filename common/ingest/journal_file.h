@@ -10,15 +10,23 @@
 #define JOURNAL_PAGE    4096
 #define JOURNAL_RESERVE (4 * 1024 * 1024)
 
+#define JOURNAL_KEEPS_NOTHING INT64_MAX /* as kept_from */
+
 /** Places of prepared statements. */
 enum statement {
     ADD_ENTRY,
     ADD_TELEGRAM,
     DROP_OPEN,
     SETTLE,
+    ACK_LAST,
     ACK,
     DROP_TELEGRAMS,
     DROP_ENTRIES,
+    KEPT,
+    AGED,
+    REFILLED,
+    REFILL,
+    OWED,
     OWED_AFTER,
     FIND,
     OPEN,
@@ -34,6 +42,7 @@ struct journal {
     sqlite3_stmt *statements[STATEMENTS];
     char *names[JOURNAL_STREAMS]; /* of streams, by bit; NULL: not of today */
     uint64_t next;
+    int64_t kept_from;    /* entries before leave as soon as they are owed to nobody */
     int64_t telegrams;    /* owed */
     int64_t open_entries; /* with open = 1 */
     int64_t appended;     /* since the last sync */

@@ -9,7 +9,7 @@
 #include "journal_file.h"
 #include "log.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 
 static const char schema[] =
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, arrival INTEGER NOT NULL, "
@@ -18,6 +18,11 @@ static const char schema[] =
     "CREATE TABLE telegrams (seq INTEGER NOT NULL, idx INTEGER NOT NULL, owed INTEGER NOT NULL, "
     "record BLOB, PRIMARY KEY (seq, idx)) WITHOUT ROWID;"
     "CREATE TABLE streams (bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);";
+
+/* Format 2: what is owed to nobody may stay. */
+static const char keeps[] = "CREATE INDEX telegrams_owed ON telegrams (seq, idx) WHERE owed != 0;"
+                            "CREATE TABLE refills (since INTEGER PRIMARY KEY);"
+                            "PRAGMA user_version = 2; COMMIT";
 
 #define OWED_COLUMNS "t.seq, t.idx, t.owed, t.record, e.topic, e.arrival, e.payload, e.clock"
 
@@ -29,22 +34,34 @@ static const char *const texts[STATEMENTS] = {
     [DROP_OPEN] = "DELETE FROM entries WHERE open = 1 AND topic = ?1 AND seq < ?2 AND NOT EXISTS "
                   "(SELECT 1 FROM telegrams t WHERE t.seq = entries.seq)",
     [SETTLE] = "UPDATE entries SET open = 0 WHERE open = 1 AND topic = ?1 AND seq < ?2",
-    [ACK] = "UPDATE telegrams SET owed = owed & ~?4 WHERE seq BETWEEN ?1 AND ?2 AND idx = ?3",
+    [ACK_LAST] = "UPDATE telegrams SET owed = 0 WHERE seq BETWEEN ?1 AND ?2 AND idx = ?3 AND owed "
+                 "!= 0 AND owed & ~?4 = 0",
+    [ACK] = "UPDATE telegrams SET owed = owed & ~?4 WHERE seq BETWEEN ?1 AND ?2 AND idx = ?3 AND "
+            "owed & ?4",
     [DROP_TELEGRAMS] = "DELETE FROM telegrams WHERE seq BETWEEN ?1 AND ?2 AND owed = 0",
     [DROP_ENTRIES] = "DELETE FROM entries WHERE seq BETWEEN ?1 AND ?2 AND open = 0 AND NOT EXISTS "
                      "(SELECT 1 FROM telegrams t WHERE t.seq = entries.seq)",
-    [OWED_AFTER] = "SELECT " OWED_COLUMNS " FROM telegrams t JOIN entries e ON e.seq = t.seq WHERE "
-                   "(t.seq, t.idx) > (?1, ?2) AND t.seq < ?3 ORDER BY t.seq, t.idx LIMIT ?4",
+    [KEPT] = "SELECT arrival FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT 1",
+    [AGED] = "SELECT max(seq) FROM (SELECT seq, arrival FROM entries WHERE seq >= ?1 ORDER BY seq "
+             "LIMIT ?2) WHERE arrival < ?3",
+    [REFILLED] = "INSERT OR IGNORE INTO refills VALUES (?1)",
+    [REFILL] = "UPDATE telegrams SET owed = ?2 WHERE owed != ?2 AND (SELECT arrival FROM entries e "
+               "WHERE e.seq = telegrams.seq) >= ?1",
+    [OWED] = "SELECT count(*) FROM telegrams WHERE owed != 0",
+    [OWED_AFTER] =
+        "SELECT " OWED_COLUMNS " FROM telegrams t INDEXED BY telegrams_owed JOIN entries "
+        "e ON e.seq = t.seq WHERE t.owed != 0 AND (t.seq, t.idx) > (?1, ?2) AND t.seq < "
+        "?3 ORDER BY t.seq, t.idx LIMIT ?4",
     [FIND] =
         "SELECT " OWED_COLUMNS " FROM telegrams t JOIN entries e ON e.seq = t.seq WHERE t.seq = "
-        "?1 AND t.idx = ?2",
+        "?1 AND t.idx = ?2 AND t.owed != 0",
     [OPEN] =
         "SELECT seq, topic, arrival, payload, (SELECT coalesce(max(idx) + 1, 0) FROM "
         "telegrams t WHERE t.seq = entries.seq), clock FROM entries WHERE open = 1 ORDER BY seq",
     [TOPIC] = "SELECT topic FROM entries WHERE seq = ?1",
     [LEVEL] = "SELECT (SELECT page_count FROM pragma_page_count()), (SELECT freelist_count FROM "
-              "pragma_freelist_count()), (SELECT coalesce(min(arrival), "
-              "0) FROM (SELECT arrival FROM entries ORDER BY seq LIMIT 1))",
+              "pragma_freelist_count()), (SELECT coalesce(min(arrival), 0) FROM entries WHERE open "
+              "= 1 OR seq = (SELECT min(seq) FROM telegrams WHERE owed != 0))",
 };
 
 int journal_fail(struct journal *j, char why[JOURNAL_WHY_CHARS])
@@ -81,7 +98,7 @@ read_number(struct journal *j, const char *sql, int64_t *value, char why[JOURNAL
     return rc;
 }
 
-/* A new file gets its tables; an older format would be brought up to date here. */
+/* A new file gets its tables, one of an older format what it lacks. */
 static int bring_up(struct journal *j, char why[JOURNAL_WHY_CHARS])
 {
     int64_t format = 0;
@@ -95,13 +112,12 @@ static int bring_up(struct journal *j, char why[JOURNAL_WHY_CHARS])
                  (long long)format, FORMAT);
         return -ENOTSUP;
     }
-    if (format == 0) {
+    if (format < FORMAT)
         rc = journal_run(j, "BEGIN", why);
-        if (rc == 0)
-            rc = journal_run(j, schema, why);
-        if (rc == 0)
-            rc = journal_run(j, "PRAGMA user_version = 1; COMMIT", why);
-    }
+    if (rc == 0 && format < 1)
+        rc = journal_run(j, schema, why);
+    if (rc == 0 && format < 2)
+        rc = journal_run(j, keeps, why);
     return rc;
 }
 
@@ -179,8 +195,7 @@ static int take_streams(struct journal *j, const char *const *streams, char why[
     snprintf(
         sql, sizeof sql,
         "BEGIN; DELETE FROM streams WHERE NOT (%u >> bit & 1); UPDATE telegrams SET owed = owed & "
-        "%u WHERE owed & ~%u; DELETE FROM telegrams WHERE owed = 0; DELETE FROM entries WHERE open "
-        "= 0 AND seq NOT IN (SELECT seq FROM telegrams)",
+        "%u WHERE owed & ~%u",
         known, known, known);
     if (rc == 0)
         rc = journal_run(j, sql, why);
@@ -301,7 +316,7 @@ static int open_file(struct journal *j,
     if (rc == 0)
         rc = prepare(j, why);
     if (rc == 0)
-        rc = read_number(j, "SELECT count(*) FROM telegrams", &j->telegrams, why);
+        rc = read_number(j, "SELECT count(*) FROM telegrams WHERE owed != 0", &j->telegrams, why);
     if (rc == 0)
         rc = read_number(j, "SELECT coalesce(max(seq), 0) FROM entries", &last, why);
     j->next = (uint64_t)last + 1;
@@ -365,7 +380,9 @@ void journal_close(struct journal *j)
 
 int64_t journal_peek(const char *path)
 {
-    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM entries LIMIT 100000)";
+    static const char sql[] =
+        "SELECT count(*) FROM (SELECT 1 FROM entries WHERE open = 1 OR EXISTS (SELECT 1 FROM "
+        "telegrams t WHERE t.seq = entries.seq AND t.owed != 0) LIMIT 100000)";
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     int64_t n = -EIO;

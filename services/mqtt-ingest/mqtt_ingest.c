@@ -66,6 +66,8 @@ int mqtt_ingest_check(void *self)
     }
     if (rc == 0)
         rc = slots_check(&i->slots, filters);
+    if (rc == 0)
+        rc = ingest_check(&i->ingest);
     free(filters);
     return rc;
 }

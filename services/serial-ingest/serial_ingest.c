@@ -36,7 +36,7 @@ static int check(void *self)
 
     if (strpbrk(i->topic, "+#") != NULL || i->topic[0] == '\0' || strlen(i->topic) >= TOPIC_CHARS)
         return conf_wrong("SERIAL_TOPIC", i->topic, "a topic without + and #");
-    return 0;
+    return ingest_check(&i->ingest);
 }
 
 const struct svc_info serial_ingest_info = {

@@ -1,5 +1,7 @@
 """A backup of the running system, the database lost, the backup restored (deploy/BACKUP.md), on both stores."""
 
+import time
+
 import frames
 from harness import BIN, Case, wait_until
 from pipeline import Pipeline
@@ -17,7 +19,7 @@ class Backup:
         cls.pipe.flow()
 
     def test_restore_while_the_rest_runs(self):
-        """What the backup holds and what was owed when the database was lost is there, once; rejects of the backup can be replayed."""
+        """What the backup holds, what was stored after it and what was owed when the database was lost is there, once; rejects, too."""
         pipe = self.pipe
         before = [self.meter.telegram() for _ in range(40)]
         unknown = self.stranger.telegram()
@@ -26,11 +28,20 @@ class Backup:
         for t in before:
             pipe.wait_for(t, live=False, debounced=False)
         wait_until(lambda: pipe.count_rejects("no-key") == 1, "the stranger's telegram is a reject")
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.back_up()
-        between = self.meter.telegram()
-        pipe.send(between)
-        pipe.wait_for(between, debounced=False)
-        wait_until(lambda: pipe.service["mqtt-ingest"].metric("journal_telegrams") == 0, "it has left the journal")
+        between = [self.meter.telegram() for _ in range(3)]
+        for t in between[:2]:
+            pipe.send(t)
+        for part in (between[2].hex[:200], between[2].hex[200:]):
+            pipe.broker.pub(pipe.topic(self.meter.id), part.encode())
+        late = frames.Meter("late").telegram()
+        pipe.send(late)
+        for t in between:
+            pipe.wait_for(t, live=False, debounced=False)
+        wait_until(lambda: pipe.count_rejects("no-key") == 2, "a second stranger's telegram is a reject")
+        wait_until(lambda: pipe.service["mqtt-ingest"].metric("journal_telegrams") == 0, "nothing is owed")
+        windows = sorted(map(repr, self.db.debounced()))
         pipe.service["db-writer"].kill()
         self.lose()
         after = [self.meter.telegram() for _ in range(40)]
@@ -41,13 +52,28 @@ class Backup:
         pipe.start("db-writer")
         for t in after:
             pipe.wait_for(t, live=False, debounced=False)
-        rows = [r["counter"] for r in self.db.readings() if r["meter"] == self.meter.id]
-        self.assertEqual(sorted(rows), sorted(t.counter for t in before + after), "each once; what came between is the gap of the backup")
+        self.assertEqual(self.counters(), sorted(t.counter for t in before + after), "what came between is the gap of the backup")
         self.assertEqual(pipe.count_rejects("no-key"), 1)
+        pipe.extra["mqtt-ingest"] = {"JOURNAL_REFILL_SINCE": since}
+        for name in ("debouncer", "mqtt-ingest"):
+            pipe.service[name].stop()
+            pipe.start(name)
+        for t in between:
+            pipe.wait_for(t, live=False, debounced=False)
+        wait_until(lambda: pipe.count_rejects("no-key") == 2, "the reject is there again")
+        wait_until(lambda: pipe.service["mqtt-ingest"].metric("journal_telegrams") == 0, "all is stored")
+        self.assertEqual(self.counters(), sorted(t.counter for t in before + between + after), "each once")
+        self.assertLessEqual(set(windows), set(map(repr, self.db.debounced())))
+        pipe.service["mqtt-ingest"].stop()
+        pipe.start("mqtt-ingest")
+        self.assertEqual(pipe.service["mqtt-ingest"].metric("journal_telegrams"), 0, "the same setting once more changes nothing")
         self.world.write("keys.csv", frames.keys_csv([*pipe.keys, self.stranger]))
         out = wait_until(lambda: self.replay() and pipe.stored(unknown), "the replayed reject is a reading")
         self.assertEqual(out, unknown.row)
         pipe.flow()
+
+    def counters(self):
+        return sorted(r["counter"] for r in self.db.readings() if r["meter"] == self.meter.id)
 
     def replay(self):
         env = self.db.env | {k: self.pipe.env[k] for k in ("MQTT_HOST", "MQTT_PORT")}

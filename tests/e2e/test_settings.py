@@ -18,6 +18,7 @@ ALL = ["STREAM_KEY", "HTTP_LISTEN", "LOG_LEVEL", "LOG_FORMAT"]
 SETTINGS = {
     "mqtt-ingest": [*MQTT, "MQTT_CLIENT_ID", "SMARTMETER_RAWDATA_MQTT_TOPIC", "SMARTMETER_VALUES_MQTT_TOPIC",
                     "DURABLE_STREAMS", "REASSEMBLY_MS", "JOURNAL_PATH", "JOURNAL_SYNC_MS", "JOURNAL_MAX_BYTES",
+                    "JOURNAL_KEEP_HOURS", "JOURNAL_REFILL_SINCE",
                     "INGEST_SLOTS", "INGEST_SLOT", "INGEST_SHARED", "INGEST_WINDOW", "TELEGRAMS_BIND", "ACKS_CONNECT", *ALL],
     "decryptor": ["SMARTMETER_KEY", "SMARTMETER_AUTHENTICATION_KEY", "SMARTMETER_KEYS_FILE", "TELEGRAMS_CONNECT",
                   "STORE_BIND", "DEBOUNCE_BIND", "READINGS_BIND", *ALL],
@@ -52,6 +53,9 @@ WRONG = [
     ("mqtt-ingest", {"JOURNAL_PATH": "/nowhere/at/all"}, "JOURNAL_PATH"),
     ("mqtt-ingest", {"JOURNAL_PATH": "{folder}/key/x"}, "JOURNAL_PATH"),
     ("mqtt-ingest", {"JOURNAL_MAX_BYTES": "1"}, "JOURNAL_MAX_BYTES"),
+    ("mqtt-ingest", {"JOURNAL_KEEP_HOURS": "1d"}, "JOURNAL_KEEP_HOURS"),
+    ("mqtt-ingest", {"JOURNAL_REFILL_SINCE": "2026-11-24 03:00"}, "JOURNAL_REFILL_SINCE"),
+    ("mqtt-ingest", {"JOURNAL_REFILL_SINCE": "2026-02-30T03:00:00Z"}, "JOURNAL_REFILL_SINCE"),
     ("mqtt-ingest", {"INGEST_SLOTS": "0"}, "INGEST_SLOTS"),
     ("mqtt-ingest", {"INGEST_SLOTS": "257"}, "INGEST_SLOTS"),
     ("mqtt-ingest", {"INGEST_SLOTS": "3", "SMARTMETER_RAWDATA_MQTT_TOPIC": "a,b"}, "INGEST_SLOTS"),

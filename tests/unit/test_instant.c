@@ -26,6 +26,28 @@ static void seconds_and_milliseconds(void **state)
     }
 }
 
+static void read_back(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "now",
+                                        "2026-11-24",
+                                        "2026-11-24T08:00Z",
+                                        "2026-11-24T08:00:00",
+                                        "2026-11-24T08:00:00+01:00",
+                                        "2026-02-30T08:00:00Z",
+                                        "2026-11-24T08:00:00Z ",
+                                        "2026-11-24T8:00:00Z",
+                                        "2026-11-24T08:00:60Z"};
+    int64_t utc = 0;
+
+    (void)state;
+    assert_true(instant_parse("2026-11-24T08:00:00Z", &utc));
+    assert_int_equal(utc, 1795507200);
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        if (instant_parse(wrong[i], &utc))
+            fail_msg("\"%s\" is a time", wrong[i]);
+}
+
 static void beyond_all_years(void **state)
 {
     char text[INSTANT_CHARS];
@@ -43,6 +65,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seconds_and_milliseconds),
+        cmocka_unit_test(read_back),
         cmocka_unit_test(beyond_all_years),
     };
 

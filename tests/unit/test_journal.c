@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -356,6 +357,150 @@ static void time_decides_what_stayed_open(void **state)
     journal_close(j);
 }
 
+static int64_t kept_since(struct journal *j)
+{
+    struct journal_level level;
+
+    journal_measure(j, &level);
+    return level.kept_ms;
+}
+
+/* What every stream has acknowledged stays until it is older than it shall get. */
+static void settled_ones_are_kept(void **state)
+{
+    struct journal *j = open_journal();
+
+    (void)state;
+    for (int i = 1; i <= 5; i++)
+        append(j, "a", i * 1000, 2, i == 3, 0);
+    ack(j, 1, 5, 0, BOTH);
+    ack(j, 1, 4, 1, BOTH);
+    assert_int_equal(owed(j).count, 1);
+    assert_int_equal(kept_since(j), 1000);
+    journal_trim(j, 3000);
+    assert_int_equal(kept_since(j), 3000);
+    journal_close(j);
+
+    j = open_journal();
+    assert_int_equal(kept_since(j), 3000);
+    assert_int_equal(owed(j).count, 1);
+    assert_int_equal(journal_next(j), 6);
+    assert_int_equal(ack(j, 5, 5, 1, BOTH), 1);
+    check_empty(j);
+    journal_trim(j, INT64_MAX);
+    assert_int_equal(kept_since(j), 0);
+    journal_close(j);
+}
+
+/* An outage is older than what may be kept: it is owed all the same, and gone when it is not. */
+static void owed_ones_are_not_trimmed(void **state)
+{
+    struct journal *j = open_journal();
+
+    (void)state;
+    append(j, "a", 1000, 1, false, 0);
+    append(j, "b", 2000, 0, false, ITSELF);
+    append(j, "c", 3000, 1, false, 0);
+    ack(j, 3, 3, 0, BOTH);
+    journal_trim(j, 9000);
+    assert_int_equal(kept_since(j), 0);
+    assert_int_equal(owed(j).count, 1);
+    assert_int_equal(opened(j).count, 1);
+    ack(j, 1, 1, 0, BOTH);
+    append(j, "d", 10000, 1, false, 0);
+    ack(j, 4, 4, 0, BOTH);
+    journal_close(j);
+    j = open_journal();
+    assert_int_equal(kept_since(j), 2000); /* the one that is open, and then the last */
+    journal_trim(j, 9000);
+    assert_int_equal(kept_since(j), 10000);
+    journal_close(j);
+}
+
+static void nothing_is_kept_without_room(void **state)
+{
+    struct journal *j = open_journal();
+
+    (void)state;
+    journal_trim(j, INT64_MAX);
+    append(j, "a", 1000, 1, false, 0);
+    ack(j, 1, 1, 0, BOTH);
+    journal_close(j);
+    j = open_journal();
+    assert_int_equal(kept_since(j), 0);
+    journal_trim(j, INT64_MAX);
+    journal_trim(j, 500); /* there is room again */
+    append(j, "b", 2000, 1, false, 0);
+    ack(j, 1, 1, 0, BOTH);
+    assert_int_equal(kept_since(j), 2000);
+    journal_close(j);
+}
+
+static void a_refill_owes_again_once(void **state)
+{
+    struct journal *j = open_journal();
+    struct seen s;
+
+    (void)state;
+    append(j, "a", 1000, 1, false, 0);
+    append(j, "b", 2000, 2, true, 0);
+    append(j, "c", 3000, 1, false, 0);
+    ack(j, 1, 2, 0, BOTH);
+    ack(j, 2, 2, 1, BOTH);
+    ack(j, 3, 3, 0, HISTORY);
+    assert_int_equal(journal_refill(j, 2000), 3);
+    s = owed(j);
+    assert_int_equal(s.count, 3);
+    for (size_t i = 0; i < s.count; i++)
+        assert_int_equal(s.owed[i], BOTH);
+    assert_true(s.has_record[0]);
+    assert_string_equal(s.payload[2], "c");
+    ack(j, 1, 3, 0, BOTH);
+    ack(j, 2, 2, 1, BOTH);
+    check_empty(j);
+    journal_close(j);
+    j = open_journal();
+    assert_int_equal(journal_refill(j, 2000), 0); /* the setting stands there still */
+    check_empty(j);
+    assert_int_equal(journal_refill(j, 0), 4);
+    journal_close(j);
+}
+
+/* A journal of 0.1.0's first weeks. */
+static void format_1_is_brought_up(void **state)
+{
+    static const char old[] =
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
+        "CREATE TABLE entries (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, arrival INTEGER NOT "
+        "NULL, payload BLOB NOT NULL, open INTEGER NOT NULL, clock INTEGER NOT NULL);"
+        "CREATE INDEX entries_open ON entries (topic) WHERE open = 1;"
+        "CREATE TABLE telegrams (seq INTEGER NOT NULL, idx INTEGER NOT NULL, owed INTEGER NOT "
+        "NULL, record BLOB, PRIMARY KEY (seq, idx)) WITHOUT ROWID;"
+        "CREATE TABLE streams (bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+        "INSERT INTO streams VALUES (0, 'history'), (1, 'debounced');"
+        "INSERT INTO entries VALUES (7, 'a', 1000, 'a', 0, 1), (8, 'b', 2000, 'b', 1, 1);"
+        "INSERT INTO telegrams VALUES (7, 0, 2, NULL); PRAGMA user_version = 1";
+    sqlite3 *db = NULL;
+    struct journal *j;
+
+    (void)state;
+    assert_int_equal(sqlite3_open(scratch_path("journal"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        j = open_journal();
+        assert_int_equal(owed(j).count, 1);
+        assert_int_equal(owed(j).owed[0], DEBOUNCED);
+        assert_int_equal(opened(j).seq[0], 8);
+        assert_int_equal(journal_next(j), 9);
+        journal_close(j);
+    }
+    j = open_journal();
+    assert_int_equal(ack(j, 7, 7, 0, DEBOUNCED), 1);
+    assert_int_equal(journal_refill(j, 500), 1);
+    journal_close(j);
+}
+
 static void one_process_at_a_time(void **state)
 {
     struct journal *j = open_journal(), *second = NULL;
@@ -399,6 +544,11 @@ int main(void)
         JOURNAL_TEST(a_chain_of_halves_does_not_grow),
         JOURNAL_TEST(time_decides_what_stayed_open),
         JOURNAL_TEST(a_replay_stands_alone),
+        JOURNAL_TEST(settled_ones_are_kept),
+        JOURNAL_TEST(owed_ones_are_not_trimmed),
+        JOURNAL_TEST(nothing_is_kept_without_room),
+        JOURNAL_TEST(a_refill_owes_again_once),
+        JOURNAL_TEST(format_1_is_brought_up),
         JOURNAL_TEST(one_process_at_a_time),
         JOURNAL_TEST(a_newer_format_is_refused),
     };
