@@ -12,7 +12,8 @@ void import_report_open(struct import_report *r, const char *path)
 {
     r->path = path;
     r->terminal = isatty(STDERR_FILENO);
-    r->begun_ms = r->told_ms = clock_monotonic_ms();
+    r->begun_ms = clock_monotonic_ms();
+    r->told_ms = r->begun_ms - (r->terminal ? BAR_MS : 0); /* the bar is there at once */
 }
 
 /* Rejected rows */
