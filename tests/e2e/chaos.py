@@ -354,14 +354,16 @@ class Town(Pipeline):
         wait_until(tended, f"{what} (wrong so far: {self.wrong})", max(0, self.deadline - time.monotonic()))
 
     def journals(self):
-        """What the files of the ended ingests still hold."""
+        """What the files of the ended ingests owe, what is open in them, and entries that nothing needs."""
         left = {}
         for copy in self.copies("mqtt-ingest"):
             self.wanted.remove(copy)
             self.service[copy].stop()
             folder = self.wiring(copy).get("JOURNAL_PATH", f"{self.world.path}/{copy}-journal")
             with contextlib.closing(sqlite3.connect(f"{folder}/slot-0/journal", timeout=10)) as db:
-                left[copy] = db.execute("SELECT (SELECT count(*) FROM telegrams), (SELECT count(*) FROM entries)").fetchone()
+                left[copy] = db.execute(
+                    "SELECT (SELECT count(*) FROM telegrams WHERE owed != 0), (SELECT count(*) FROM entries WHERE open = 1), "
+                    "(SELECT count(*) FROM entries WHERE open = 0 AND seq NOT IN (SELECT seq FROM telegrams))").fetchone()
         return left
 
 

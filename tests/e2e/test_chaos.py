@@ -57,7 +57,7 @@ class Chaos:
         full = (self.world.path / "mqtt-ingest-1.log").read_text(errors="replace")
         self.assertIn('what=journal detail="' if town.disk.mounted else 'what="journal room"', full, "no full disk was seen")
         with self.subTest("journals"):
-            self.assertEqual(town.journals(), {c: (0, 0) for c in town.copies("mqtt-ingest")})
+            self.assertEqual(town.journals(), {c: (0, 0, 0) for c in town.copies("mqtt-ingest")})
 
     def check_windows(self, town, want):
         have = {}
