@@ -124,11 +124,17 @@ $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+# The receiver's own files, with the SDK's names as tests/firmware has them.
+$B/test/test_esp_%: $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o $B/firmware/esp8266/main/store.o \
+                    $B/tests/firmware/nvs.o $B/core.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
 $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/test/portal_host: $B/tests/firmware/portal_host.o $B/core.a
+$B/test/portal_host: $B/tests/firmware/portal_host.o $B/firmware/esp8266/main/store.o $B/tests/firmware/nvs.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -136,7 +142,7 @@ $B/test/pin_host: $B/tests/firmware/pin_host.o $B/firmware/esp8266/main/pin.o $B
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
-$B/tests/firmware/pin_host.o: CPPFLAGS += -Ifirmware/esp8266/main
+$B/tests/firmware/%.o $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o: CPPFLAGS += -Itests/firmware/sdk -Ifirmware
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)

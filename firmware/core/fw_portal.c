@@ -17,6 +17,7 @@ struct page {
     struct fw_settings form;     /* what was submitted */
     enum fw_language language;
     const char *wrong; /* a field's name, or NULL */
+    const char *ca;    /* the certificate that was submitted, or NULL */
     char piece[PIECE];
     size_t len;
 };
@@ -216,11 +217,11 @@ static void put_ca(struct page *g)
 {
     put(g, "<label for=\"ca\">");
     put_word(g, FW_WORD_CA);
-    put(g, "</label><textarea maxlength=\"");
-    put_number(g, FW_CA_MAX);
-    put(g, "\" spellcheck=\"false\"");
+    put(g, "</label><textarea spellcheck=\"false\""); /* a maxlength would cut without a word */
     put_names(g, "ca");
-    put(g, "></textarea><small id=\"ca-hint\">");
+    put(g, ">");
+    put_text(g, g->ca == NULL ? "" : g->ca);
+    put(g, "</textarea><small id=\"ca-hint\">");
     put(g, g->portal->has_ca ? fw_words[g->language][FW_WORD_CA_KEPT] : fw_hint(g->language, "ca"));
     put(g, "</small>");
 }
@@ -365,34 +366,58 @@ static const char *read_fields(const struct fw_request *r, struct fw_settings *s
     return wrong != NULL ? wrong : fw_settings_wrong(s);
 }
 
-/* A new certificate goes to the scratch; *ca is NULL when there is none. */
-static const char *
-read_ca(const struct fw_portal *p, const struct fw_request *r, bool needed, const char **ca)
+/* Line ends as PEM files have them. Returns the length. */
+static size_t drop_returns(char *text)
 {
-    int len = fw_form_get(r->body, r->body_len, "ca", p->scratch, FW_SCRATCH);
+    char *to = text;
 
-    *ca = len > 0 ? p->scratch : NULL;
-    if (len == FW_FORM_WRONG ||
-        (len > 0 && strncmp(p->scratch, "-----BEGIN CERTIFICATE-----", 27) != 0))
-        return "ca";
-    return needed && len <= 0 && !p->has_ca ? "ca" : NULL;
+    for (const char *from = text; *from != '\0'; from++)
+        if (*from != '\r')
+            *to++ = *from;
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
+static bool is_certificate(const char *text, size_t len)
+{
+    return len <= FW_CA_MAX && strncmp(text, "-----BEGIN CERTIFICATE-----", 27) == 0 &&
+           strstr(text, "-----END CERTIFICATE-----") != NULL;
+}
+
+/* A new certificate goes to the scratch, if there is one. False: it cannot be used, or is missing.
+ */
+static bool read_ca(struct page *g, const struct fw_request *r)
+{
+    char *text = g->portal->scratch;
+    bool needed = g->form.tls != 0 && g->form.fingerprint[0] == '\0' && !g->portal->has_ca;
+    int len = fw_form_get(r->body, r->body_len, "ca", text, FW_SCRATCH);
+
+    if (len <= 0)
+        return len != FW_FORM_WRONG && !needed;
+    g->ca = text;
+    return is_certificate(text, drop_returns(text));
+}
+
+/* Only a certificate can be too long for a whole form: a browser minds the other fields' lengths.
+ */
+static const char *read_form(struct page *g, const struct fw_request *r)
+{
+    const char *wrong = r->too_long ? "ca" : read_fields(r, &g->form);
+    bool ca_fine = r->too_long || read_ca(g, r);
+
+    return wrong == NULL && !ca_fine ? "ca" : wrong;
 }
 
 static void take_form(struct page *g, const struct fw_request *r)
 {
-    const char *ca, *wrong_ca;
-
     g->form = *g->portal->settings;
     g->s = &g->form;
-    g->wrong = read_fields(r, &g->form);
-    wrong_ca = read_ca(g->portal, r, g->form.tls != 0 && g->form.fingerprint[0] == '\0', &ca);
-    if (g->wrong == NULL)
-        g->wrong = wrong_ca;
+    g->wrong = read_form(g, r);
     if (g->wrong != NULL) {
         show_form(g);
         return;
     }
-    if (!g->portal->save(g->portal->arg, &g->form, ca)) {
+    if (!g->portal->save(g->portal->arg, &g->form, g->ca)) {
         open_page(g, 500, FW_WORD_NOT_SAVED);
         close_page(g);
         return;

@@ -10,7 +10,7 @@
 #define FW_PORTAL_HOST "192.168.4.1" /* the device's address in its own network */
 #define FW_CA_MAX      3072          /* characters of the CA certificate (PEM) */
 #define FW_BODY_MAX    8192          /* of a submitted form */
-#define FW_SCRATCH     (FW_CA_MAX + 1)
+#define FW_SCRATCH     (FW_CA_MAX + 129) /* browsers send a CR with each line end */
 
 struct fw_request {
     const char *path;     /* with the query: "/?lang=en" */
@@ -18,6 +18,7 @@ struct fw_request {
     bool post;
     const char *body; /* of a POST */
     size_t body_len;
+    bool too_long; /* the body had more than FW_BODY_MAX, and is not here */
 };
 
 /** How an answer leaves: `begin` once, then `write` with pieces of the page. */

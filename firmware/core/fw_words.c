@@ -88,8 +88,10 @@ static const struct {
     {"tls", {"TLS verwenden", "Use TLS"}, {"", ""}},
     {"ca",
      {"CA-Zertifikat", "CA certificate"},
-     {"beginnt mit -----BEGIN CERTIFICATE-----; mit TLS n&ouml;tig, wenn kein Fingerabdruck da ist",
-      "begins with -----BEGIN CERTIFICATE-----; needed with TLS when there is no fingerprint"}},
+     {"von -----BEGIN CERTIFICATE----- bis -----END CERTIFICATE-----, h&ouml;chstens 3072 Zeichen; "
+      "mit TLS n&ouml;tig, wenn kein Fingerabdruck da ist",
+      "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----, 3072 characters at most; "
+      "needed with TLS when there is no fingerprint"}},
     {"fingerprint",
      {"Fingerabdruck des Broker-Zertifikats (SHA-256)",
       "Fingerprint of the broker's certificate (SHA-256)"},

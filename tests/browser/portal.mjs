@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { Browser, PHONE, accessible, fits } from './browser.mjs';
 
 const url = process.argv[2];
-const CA = '-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUA+/=\n-----END CERTIFICATE-----\n';
+
+/** Text like a chain of certificates, of so many characters; 3072 are what the device keeps. */
+function chain(length) {
+    const [begin, end] = ['-----BEGIN CERTIFICATE-----\n', '-----END CERTIFICATE-----\n'];
+    const lines = 'MIIBszCCAVmgAwIBAgIUA+/0FgYDVR0PAQH/BAQDAgGGMA8GA1UdEwEB/wQFMAMBAf8w\n'.repeat(50);
+    return begin + lines.slice(0, length - begin.length - end.length - 1) + '\n' + end;
+}
 
 const german = { locale: 'de-AT' };
 const english = { locale: 'en-GB' };
@@ -70,6 +76,23 @@ async function wrong(browser) {
     assert.ok(await page.locator('#name').isVisible(), 'the part with the wrong field is open');
 }
 
+/** A certificate that the device cannot keep is refused, at its field and whole; a huge one, too. */
+async function tooLarge(browser) {
+    const page = await browser.open(url, english);
+    await fill(page);
+    await page.getByLabel('Use TLS').check();
+    for (const length of [3073, 40000]) {
+        const text = length > 4000 ? chain(3000).repeat(13) : chain(length);
+        await page.getByLabel('CA certificate').fill(text);
+        await page.getByRole('button', { name: 'Save and connect' }).click();
+        await alert(page).waitFor();
+        assert.match(await alert(page).innerText(), /CA certificate.*3072 characters at most/);
+        assert.equal(await page.locator('[aria-invalid]').getAttribute('id'), 'ca');
+        if (length < 4000) assert.equal(await page.inputValue('#ca'), text);
+    }
+    await accessible(page);
+}
+
 /** Everything arrives as it was typed; the page says what comes next. */
 async function saved(browser) {
     const page = await browser.open(url, german);
@@ -77,7 +100,7 @@ async function saved(browser) {
     await fill(page);
     await page.getByLabel('Port').fill('8883');
     await page.getByLabel('Use TLS').check();
-    await page.getByLabel('CA certificate').fill(CA);
+    await page.getByLabel('CA certificate').fill(chain(3072));
     await page.locator('summary').click();
     await page.getByLabel('Baud rate and parity').selectOption('2400 8N1');
     await page.getByLabel('Announce to Home Assistant').uncheck();
@@ -100,7 +123,7 @@ async function again(browser) {
     await page.getByRole('status').waitFor();
 }
 
-const scenes = [languages, networks, missing, wrong, saved, again];
+const scenes = [languages, networks, missing, wrong, tooLarge, saved, again];
 const browser = await Browser.launch(process.env.CHROMIUM, process.env.SCREENSHOTS);
 for (const scene of scenes) {
     try {

@@ -7,7 +7,7 @@ import subprocess
 from frames import ROOT
 from harness import Case, wait_until
 
-SCENES = ["languages", "networks", "missing", "wrong", "saved", "again"]
+SCENES = ["languages", "networks", "missing", "wrong", "tooLarge", "saved", "again"]
 
 
 class Portal(Case):
@@ -36,5 +36,6 @@ class Portal(Case):
                 "name": "Zaehlwerk-A1B2C3", "tls": "1", "fingerprint": "", "update_url": "", "line_mode": "1", "swap_pins": "1", "damaged": "1",
                 "discovery": "0"}  # fmt: skip
         self.assertEqual({k: v for k, v in first.items() if k != "ca"}, want)
-        self.assertGreater(first["ca"], 80)
-        self.assertEqual(second, want | {"broker": "10.0.0.7", "ca": 0})
+        self.assertEqual(len(first["ca"]), 3072)
+        self.assertTrue(first["ca"].endswith("\n-----END CERTIFICATE-----\n"))
+        self.assertEqual(second, first | {"broker": "10.0.0.7"})

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "esp8266/main/pin.h"
 #include "fw_settings.h"
-#include "pin.h"
 
 struct client {
     mbedtls_net_context socket;

@@ -1,7 +1,8 @@
 /*
- * The firmware's set-up page served from this machine, for a browser: the device's own settings in
- * memory, three networks in the air. Prints "port N" when it listens and a line for each form that
- * is saved; {"wifi_password": ...} shows that secrets arrive. Ends with its standard input.
+ * The firmware's set-up page served from this machine, for a browser: its settings in the device's
+ * own store, with the bounds of the SDK's flash; three networks in the air. Prints "port N" when it
+ * listens and a line for each form that is saved; {"wifi_password": ...} shows that secrets arrive.
+ * Ends with its standard input.
  */
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include "buf.h"
+#include "esp8266/main/store.h"
+#include "esp_err.h"
 #include "fw_portal.h"
 #include "fw_text.h"
 
@@ -26,12 +29,20 @@ struct reply {
     struct buf page;
 };
 
+void sdk_abort(void)
+{
+    abort();
+}
+
 static bool save(void *arg, const struct fw_settings *s, const char *ca)
 {
     struct host *h = arg;
-    char text[2048];
+    char text[2 * FW_CA_MAX], *stored;
     struct fw_text t = fw_text_make(text, sizeof text);
 
+    if (!store_write(s, ca) || !store_read(&h->settings))
+        return false;
+    s = &h->settings;
     fw_text_char(&t, '{');
     for (const struct fw_field *f = fw_fields; f < fw_fields + FW_FIELDS; f++) {
         fw_text_char(&t, '"');
@@ -43,13 +54,14 @@ static bool save(void *arg, const struct fw_settings *s, const char *ca)
             fw_text_number(&t, fw_settings_number(s, f));
         fw_text_add(&t, "\",");
     }
-    fw_text_add(&t, "\"ca\":");
-    fw_text_number(&t, ca == NULL ? 0 : (uint32_t)strlen(ca));
-    fw_text_char(&t, '}');
+    fw_text_add(&t, "\"ca\":\"");
+    stored = store_read_ca();
+    fw_text_json(&t, stored == NULL ? "" : stored);
+    fw_text_add(&t, "\"}");
     printf("saved %s\n", text);
     fflush(stdout);
-    h->settings = *s;
-    h->portal.has_ca |= ca != NULL;
+    h->portal.has_ca = stored != NULL;
+    free(stored);
     return !t.full;
 }
 
@@ -108,6 +120,7 @@ static enum MHD_Result on_request(void *arg,
     const struct fw_reply reply = {begin, take, &r};
     const char *language = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Language");
     char path[256];
+    bool too_long = body != NULL && body->len > FW_BODY_MAX;
 
     (void)version;
     if (body == NULL) {
@@ -125,7 +138,8 @@ static enum MHD_Result on_request(void *arg,
                                           .language = language == NULL ? "" : language,
                                           .post = strcmp(method, "POST") == 0,
                                           .body = (const char *)body->data,
-                                          .body_len = body->len},
+                                          .body_len = too_long ? 0 : body->len,
+                                          .too_long = too_long},
                      &reply);
     return send_reply(c, &r);
 }
@@ -153,6 +167,7 @@ int main(void)
     h.portal.settings = &h.settings;
     h.portal.scratch = h.scratch;
     h.portal.arg = &h;
+    store_begin();
     fw_settings_defaults(&h.settings, "Zaehlwerk-A1B2C3");
     daemon =
         MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, on_request,

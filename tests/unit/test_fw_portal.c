@@ -211,7 +211,7 @@ static void what_is_sent_is_saved(void **state)
     assert_int_equal(d.saved.swap_pins, 0); /* unchecked */
     assert_int_equal(d.saved.damaged, 1);
     assert_int_equal(d.saved.discovery, 0);
-    has(d.ca, "-----BEGIN CERTIFICATE-----\r\nMIIB");
+    assert_string_equal(d.ca, CA);
     buf_free(&d.page);
 }
 
@@ -314,17 +314,82 @@ static void a_fingerprint_will_do(void **state)
     buf_free(&d.page);
 }
 
-static void a_certificate_too_long(void **state)
+/* A form with a chain of so many characters, lines as browsers send them; text: as it is to be
+ * kept. */
+static void chain(size_t len, char *form, char *text)
 {
-    static char form[FW_CA_MAX + 200];
+    static const char begin_line[] = "-----BEGIN CERTIFICATE-----\n",
+                      end_line[] = "-----END CERTIFICATE-----\n";
+    size_t head = sizeof begin_line - 1, tail = sizeof end_line - 1;
+
+    memcpy(text, begin_line, head);
+    for (size_t i = head; i < len - tail; i++)
+        text[i] = (i - head) % 65 == 64 ? '\n' : (char)('A' + i % 26);
+    memcpy(text + len - tail, end_line, tail + 1);
+    form += sprintf(form, "ssid=n&broker=b&tls=1&ca=");
+    for (; *text != '\0'; text++)
+        form += sprintf(form, *text == '\n' ? "%%0D%%0A" : *text == ' ' ? "+" : "%c", *text);
+}
+
+static void a_chain_as_long_as_may_be(void **state)
+{
+    static char form[2 * FW_CA_MAX], text[FW_CA_MAX + 2];
+    struct device d;
+    const char *page;
+
+    (void)state;
+    device_open(&d);
+    chain(FW_CA_MAX, form, text);
+    ask(&d, "/save", "en", form);
+    assert_int_equal(d.status, 200);
+    assert_int_equal(d.saves, 1);
+    assert_string_equal(d.ca, text);
+    chain(FW_CA_MAX + 1, form, text);
+    page = ask(&d, "/save", "en", form);
+    assert_int_equal(d.status, 400);
+    assert_int_equal(d.saves, 1);
+    has(page, "<a href=\"#ca\">");
+    has(page, "aria-describedby=\"ca-hint\" aria-invalid=\"true\"");
+    has(page, "3072 characters at most");
+    buf_free(&d.page);
+}
+
+/* Longer than the device takes at all; and cut off by who copied it. */
+static void no_whole_certificate(void **state)
+{
+    static char form[4 * FW_CA_MAX];
+    struct device d;
+    const struct fw_request r = {
+        .path = "/save", .language = "en", .post = true, .body = "", .too_long = true};
+    const struct fw_reply reply = {begin, take, &d};
+
+    (void)state;
+    device_open(&d);
+    strcpy(d.settings.ssid, "home");
+    fw_portal_answer(&d.portal, &r, &reply);
+    assert_int_equal(buf_add(&d.page, "", 1), 0);
+    assert_int_equal(d.status, 400);
+    has((const char *)d.page.data, "<a href=\"#ca\">");
+    has((const char *)d.page.data, "value=\"home\"");
+    strcpy(form, "ssid=n&broker=b&ca=-----BEGIN+CERTIFICATE-----");
+    ask(&d, "/save", "en", form);
+    assert_int_equal(d.status, 400);
+    memset(form + strlen(form), 'A', 3 * FW_CA_MAX);
+    ask(&d, "/save", "en", form);
+    assert_int_equal(d.status, 400);
+    assert_int_equal(d.saves, 0);
+    buf_free(&d.page);
+}
+
+/* It is no secret, and nobody wants to paste it twice. */
+static void a_certificate_stays_in_a_refused_form(void **state)
+{
     struct device d;
 
     (void)state;
     device_open(&d);
-    strcpy(form, "ssid=n&broker=b&ca=-----BEGIN+CERTIFICATE-----");
-    memset(form + strlen(form), 'A', FW_CA_MAX);
-    ask(&d, "/save", "en", form);
-    assert_int_equal(d.status, 400);
+    has(ask(&d, "/save", "en", "ssid=n&broker=&" CA_FORM), ">" CA "</textarea>");
+    has(ask(&d, "/save", "en", "ssid=n&broker=b&ca=%3Cb%3E%26"), ">&lt;b>&amp;</textarea>");
     assert_int_equal(d.saves, 0);
     buf_free(&d.page);
 }
@@ -353,7 +418,9 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_stored_certificate_will_do),
         cmocka_unit_test(a_fingerprint_will_do),
-        cmocka_unit_test(a_certificate_too_long),
+        cmocka_unit_test(a_chain_as_long_as_may_be),
+        cmocka_unit_test(no_whole_certificate),
+        cmocka_unit_test(a_certificate_stays_in_a_refused_form),
         cmocka_unit_test(what_cannot_be_saved),
     };
 

@@ -137,12 +137,15 @@ static esp_err_t on_get(httpd_req_t *r)
 
 static esp_err_t on_post(httpd_req_t *r)
 {
-    struct fw_request request = {.post = true};
+    struct fw_request request = {.post = true, .body = ""};
     size_t have = 0;
     char *body;
 
-    if (r->content_len > FW_BODY_MAX)
-        return httpd_resp_send_500(r);
+    if (r->content_len > FW_BODY_MAX) {
+        request.too_long = true;
+        answer(r, &request);
+        return ESP_OK;
+    }
     body = malloc(r->content_len + 1);
     if (body == NULL)
         return httpd_resp_send_500(r);
