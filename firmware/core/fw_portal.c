@@ -334,19 +334,34 @@ static enum fw_language choose_language(const struct fw_request *r)
     return memcmp(asked, "de", 2) == 0 ? FW_GERMAN : FW_ENGLISH;
 }
 
-/* Whether an empty password in the form means the stored one. */
-static bool
-keeps_secret(const struct fw_settings *old, const struct fw_settings *new, const struct fw_field *f)
+/*
+ * An empty password means the stored one, but anybody near may fill in the form: where the password
+ * would then go to another broker, or where another firmware could be made to read it, it has to be
+ * typed again. The field where that is missing, or NULL.
+ */
+static const char *keep_secrets(const struct fw_settings *old, struct fw_settings *new, bool new_ca)
 {
-    if (strcmp(f->name, "wifi_password") == 0)
-        return strcmp(old->ssid, new->ssid) == 0;
-    return strcmp(old->user, new->user) == 0;
+    bool same_firmware = !new_ca && strcmp(old->update_url, new->update_url) == 0;
+    bool same_broker = same_firmware && strcmp(old->broker, new->broker) == 0 &&
+                       old->port == new->port &&
+                       old->tls == new->tls &&strcmp(old->fingerprint, new->fingerprint) == 0;
+
+    if (new->wifi_password[0] == '\0' && strcmp(old->ssid, new->ssid) == 0) {
+        if (!same_firmware && old->wifi_password[0] != '\0')
+            return "wifi_password";
+        memcpy(new->wifi_password, old->wifi_password, sizeof new->wifi_password);
+    }
+    if (new->password[0] == '\0' && new->user[0] != '\0' && strcmp(old->user, new->user) == 0) {
+        if (!same_broker && old->password[0] != '\0')
+            return "password";
+        memcpy(new->password, old->password, sizeof new->password);
+    }
+    return NULL;
 }
 
 /* Take the form into s, field by field; the first that is wrong, or NULL. */
 static const char *read_fields(const struct fw_request *r, struct fw_settings *s)
 {
-    const struct fw_settings old = *s;
     const char *wrong = NULL;
 
     for (const struct fw_field *f = fw_fields; f < fw_fields + FW_FIELDS; f++) {
@@ -354,12 +369,10 @@ static const char *read_fields(const struct fw_request *r, struct fw_settings *s
         int len = fw_form_get(r->body, r->body_len, f->name, text, sizeof text);
 
         if (len == FW_FORM_ABSENT) { /* as an unchecked box is */
-            if (f->kind == FW_SWITCH)
-                (void)fw_settings_set(s, f, "0");
+            if (f->kind == FW_SWITCH || f->kind == FW_SECRET)
+                (void)fw_settings_set(s, f, f->kind == FW_SWITCH ? "0" : "");
             continue;
         }
-        if (len == 0 && f->kind == FW_SECRET && keeps_secret(&old, s, f))
-            continue;
         if ((len < 0 || !fw_settings_set(s, f, text)) && wrong == NULL)
             wrong = f->name;
     }
@@ -405,7 +418,9 @@ static const char *read_form(struct page *g, const struct fw_request *r)
     const char *wrong = r->too_long ? "ca" : read_fields(r, &g->form);
     bool ca_fine = r->too_long || read_ca(g, r);
 
-    return wrong == NULL && !ca_fine ? "ca" : wrong;
+    if (wrong == NULL && !ca_fine)
+        wrong = "ca";
+    return wrong != NULL ? wrong : keep_secrets(g->portal->settings, &g->form, g->ca != NULL);
 }
 
 static void take_form(struct page *g, const struct fw_request *r)

@@ -7,9 +7,9 @@
 
 #include "fw_settings.h"
 
-#define FW_PORTAL_HOST "192.168.4.1" /* the device's address in its own network */
-#define FW_CA_MAX      3072          /* characters of the CA certificate (PEM) */
-#define FW_BODY_MAX    8192          /* of a submitted form */
+#define FW_PORTAL_HOST "192.168.4.1"     /* the device's address in its own network */
+#define FW_CA_MAX      3072              /* characters of the CA certificate (PEM) */
+#define FW_BODY_MAX    8192              /* of a submitted form */
 #define FW_SCRATCH     (FW_CA_MAX + 129) /* browsers send a CR with each line end */
 
 struct fw_request {
@@ -44,8 +44,10 @@ struct fw_portal {
 
 /**
  * Answer one request: the page at "/", the form at "/save", and for all else the way to "/", which
- * is how phones find a captive portal. Stored passwords are never sent; an empty one in the form
- * keeps what is stored, unless the network or the user has changed.
+ * is how phones find a captive portal. Stored passwords are never sent. An empty one in the form
+ * keeps what is stored, for the same network or user; but the MQTT password has to be typed again
+ * when broker, port, TLS or fingerprint change, and both when the CA certificate or the address of
+ * updates does.
  */
 void fw_portal_answer(const struct fw_portal *p,
                       const struct fw_request *request,

@@ -200,6 +200,16 @@ bool fw_settings_pin(const struct fw_settings *s, uint8_t out[FW_PIN_LEN])
     return hex_decode(digits, out, FW_PIN_LEN) == 0;
 }
 
+/* What WPA2 takes: 8 to 63 characters, or the key itself in 64 digits; none: an open network. */
+static bool is_wifi_password(const char *text)
+{
+    size_t len = strlen(text), digits = 0;
+
+    while (hex_digit((unsigned char)text[digits]) >= 0)
+        digits++;
+    return len == 0 || (len >= 8 && len < 64) || (len == 64 && digits == len);
+}
+
 /* A topic to publish to: no wildcard, no empty one. */
 static bool is_topic(const char *text)
 {
@@ -208,12 +218,11 @@ static bool is_topic(const char *text)
 
 const char *fw_settings_wrong(const struct fw_settings *s)
 {
-    size_t secret = strlen(s->wifi_password);
     uint8_t pin[FW_PIN_LEN];
 
     if (s->ssid[0] == '\0')
         return "ssid";
-    if (secret > 0 && secret < 8) /* WPA2 wants 8 to 63 characters or 64 digits */
+    if (!is_wifi_password(s->wifi_password))
         return "wifi_password";
     if (s->broker[0] == '\0' || strchr(s->broker, ' ') != NULL || strchr(s->broker, '/') != NULL)
         return "broker";

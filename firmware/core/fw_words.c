@@ -68,13 +68,24 @@ static const struct {
     {"ssid", {"Name des Netzes", "Network name"}, {"2,4 GHz", "2.4 GHz"}},
     {"wifi_password",
      {"WLAN-Passwort", "Wi-Fi password"},
-     {"mindestens 8 Zeichen; leer bei offenem Netz", "8 characters or more; empty if it is open"}},
+     {"mindestens 8 Zeichen, 64 nur als Hex-Ziffern; leer bei offenem Netz; neu einzugeben, wenn "
+      "sich "
+      "CA-Zertifikat oder Update-Adresse &auml;ndern",
+      "8 characters or more, 64 only as hex digits; empty if it is open; to be typed again when CA "
+      "certificate or address of updates change"}},
     {"broker",
      {"Adresse des Brokers", "Address of the broker"},
-     {"ein Name oder eine IP-Adresse, ohne mqtt://", "a name or an IP address, without mqtt://"}},
+     {"ein Name oder eine IP-Adresse, ohne mqtt://; mit CA-Zertifikat der Name, der im Zertifikat "
+      "des "
+      "Brokers steht",
+      "a name or an IP address, without mqtt://; with a CA certificate the name that is in the "
+      "broker's certificate"}},
     {"port", {"Port", "Port"}, {"1883, mit TLS meist 8883", "1883, with TLS mostly 8883"}},
     {"user", {"Benutzer", "User"}, {"leer, wenn keiner n&ouml;tig ist", "empty if none is needed"}},
-    {"password", {"Passwort", "Password"}, {"", ""}},
+    {"password",
+     {"Passwort", "Password"},
+     {"neu einzugeben, wenn sich Broker, Port, TLS, Zertifikat oder Update-Adresse &auml;ndern",
+      "to be typed again when broker, port, TLS, certificate or address of updates change"}},
     {"topic",
      {"Topic der Telegramme", "Topic of the telegrams"},
      {"ohne + und #; am Server SMARTMETER_RAWDATA_MQTT_TOPIC",

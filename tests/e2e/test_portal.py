@@ -38,4 +38,4 @@ class Portal(Case):
         self.assertEqual({k: v for k, v in first.items() if k != "ca"}, want)
         self.assertEqual(len(first["ca"]), 3072)
         self.assertTrue(first["ca"].endswith("\n-----END CERTIFICATE-----\n"))
-        self.assertEqual(second, first | {"broker": "10.0.0.7"})
+        self.assertEqual(second, first | {"broker": "10.0.0.7", "password": "new"})

@@ -9,6 +9,7 @@
 
 #define CA          "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 #define FINGERPRINT "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
+#define SAME        "broker=b&port=1883&topic=t"
 #define CA_FORM     "ca=-----BEGIN+CERTIFICATE-----%0D%0AMIIB%0D%0A-----END+CERTIFICATE-----%0D%0A"
 
 /* A device and the last answer. */
@@ -145,6 +146,15 @@ static void every_other_address_leads_to_the_page(void **state)
     buf_free(&d.page);
 }
 
+static void stored_secrets(struct device *d)
+{
+    strcpy(d->settings.ssid, "home");
+    strcpy(d->settings.wifi_password, "wifi-secret");
+    strcpy(d->settings.broker, "b");
+    strcpy(d->settings.user, "u");
+    strcpy(d->settings.password, "mqtt-secret");
+}
+
 static void secrets_stay(void **state)
 {
     struct device d;
@@ -215,7 +225,7 @@ static void what_is_sent_is_saved(void **state)
     buf_free(&d.page);
 }
 
-/* Empty: the stored one, but not another network's or user's. */
+/* Empty, or not in the form at all: the stored one, but not for another network or user. */
 static void an_empty_password(void **state)
 {
     static const struct row {
@@ -227,6 +237,7 @@ static void an_empty_password(void **state)
         {"ssid=home&user=&wifi_password=&password=", "wifi-secret", ""},
         {"ssid=home&user=u&wifi_password=new+secret&password=x", "new secret", "x"},
         {"ssid=home&user=u", "wifi-secret", "mqtt-secret"},
+        {"ssid=other&user=v", "", ""},
     };
     struct device d;
 
@@ -235,17 +246,75 @@ static void an_empty_password(void **state)
         char form[256];
 
         device_open(&d);
-        strcpy(d.settings.ssid, "home");
-        strcpy(d.settings.wifi_password, "wifi-secret");
-        strcpy(d.settings.user, "u");
-        strcpy(d.settings.password, "mqtt-secret");
-        snprintf(form, sizeof form, "%s&broker=b&port=1883&topic=t", rows[i].form);
+        stored_secrets(&d);
+        snprintf(form, sizeof form, "%s&" SAME, rows[i].form);
         ask(&d, "/save", "en", form);
         assert_int_equal(d.saves, 1);
         assert_string_equal(d.saved.wifi_password, rows[i].wifi);
         assert_string_equal(d.saved.password, rows[i].mqtt);
         buf_free(&d.page);
     }
+}
+
+/* Whoever is near may send a form, but no stored password to a broker or a firmware of his. */
+static void a_stored_password_goes_nowhere_else(void **state)
+{
+    static const struct row {
+        const char *form, *field;
+    } rows[] = {
+        {"broker=evil&port=1883", "password"},
+        {"broker=b&port=1884", "password"},
+        {"broker=b&port=1883&tls=1&fingerprint=" FINGERPRINT, "password"},
+        {"broker=b&port=1883&fingerprint=" FINGERPRINT, "password"},
+        {"broker=b&port=1883&wifi_password=x1234567&" CA_FORM, "password"},
+        {"broker=b&port=1883&wifi_password=x1234567&update_url=https%3A%2F%2Fevil", "password"},
+        {"broker=b&port=1883&password=x&" CA_FORM, "wifi_password"},
+        {"broker=b&port=1883&password=x&update_url=https%3A%2F%2Fevil", "wifi_password"},
+    };
+    struct device d;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char form[512], want[64];
+
+        for (unsigned empty = 0; empty < 2; empty++) {
+            device_open(&d);
+            stored_secrets(&d);
+            snprintf(form, sizeof form, "%s&ssid=home&user=u&topic=t%s", rows[i].form,
+                     empty ? "&wifi_password=&password=" : "");
+            snprintf(want, sizeof want, "<a href=\"#%s\">", rows[i].field);
+            has(ask(&d, "/save", "en", form), want);
+            assert_int_equal(d.status, 400);
+            assert_int_equal(d.saves, 0);
+            buf_free(&d.page);
+        }
+        snprintf(form, sizeof form, "%s&ssid=home&user=u&password=p&wifi_password=w1234567",
+                 rows[i].form);
+        ask(&d, "/save", "en", form);
+        assert_int_equal(d.saves, 1);
+        assert_null(strstr(d.saved.wifi_password, "secret"));
+        assert_null(strstr(d.saved.password, "secret"));
+        buf_free(&d.page);
+    }
+}
+
+/* Without a password there is nothing to lose. */
+static void an_open_broker_may_change(void **state)
+{
+    struct device d;
+
+    (void)state;
+    device_open(&d);
+    stored_secrets(&d);
+    d.settings.password[0] = '\0';
+    ask(&d, "/save", "en", "ssid=home&user=u&broker=other&port=1&topic=t");
+    assert_int_equal(d.saves, 1);
+    assert_string_equal(d.saved.wifi_password, "wifi-secret");
+    strcpy(d.settings.password, "left over");
+    ask(&d, "/save", "en", "ssid=home&user=&broker=other&port=1&topic=t");
+    assert_int_equal(d.saves, 2);
+    assert_string_equal(d.saved.password, "");
+    buf_free(&d.page);
 }
 
 static void what_is_wrong_is_named(void **state)
@@ -415,6 +484,8 @@ int main(void)
         cmocka_unit_test(names_of_networks_are_escaped),
         cmocka_unit_test(what_is_sent_is_saved),
         cmocka_unit_test(an_empty_password),
+        cmocka_unit_test(a_stored_password_goes_nowhere_else),
+        cmocka_unit_test(an_open_broker_may_change),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_stored_certificate_will_do),
         cmocka_unit_test(a_fingerprint_will_do),

@@ -214,6 +214,7 @@ static void what_cannot_work(void **state)
     } rows[] = {
         {"ssid", ""},
         {"wifi_password", "short"},
+        {"wifi_password", "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1g"},
         {"broker", ""},
         {"broker", "a b"},
         {"broker", "mqtt://a"},
@@ -241,6 +242,12 @@ static void what_cannot_work(void **state)
     assert_null(fw_settings_wrong(&s));
     assert_true(set(&s, "update_url", "https://x/y"));
     assert_true(set(&s, "wifi_password", "12345678"));
+    assert_null(fw_settings_wrong(&s));
+    assert_true(set(&s, "wifi_password",
+                    "00102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1g")); /* 63 */
+    assert_null(fw_settings_wrong(&s));
+    assert_true(set(&s, "wifi_password",
+                    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"));
     assert_null(fw_settings_wrong(&s));
     fw_settings_defaults(&s, "n");
     assert_string_equal(fw_settings_wrong(&s), "ssid");

@@ -18,8 +18,8 @@ bool store_read(struct fw_settings *s);
 char *store_read_ca(void);
 
 /**
- * Keep both; ca NULL: the one there is stays. False when flash refuses. Whenever it is cut off, both
- * are what they were before or both are new.
+ * Keep both; ca NULL: the one there is stays. False when flash refuses. Whenever it is cut off,
+ * both are what they were before or both are new.
  */
 bool store_write(const struct fw_settings *s, const char *ca);
 
