@@ -179,7 +179,8 @@ static void update(struct broker *b)
     if (!deliver(b, b->update_topic, true))
         return;
     esp_mqtt_client_stop(b->client); /* memory for a second TLS connection there is none */
-    trial_fetch(b->parts.settings->update_url, b->parts.ca);
+    if (trial_fetch(b->parts.settings->update_url, b->parts.ca))
+        esp_restart();
     esp_mqtt_client_start(b->client);
 }
 

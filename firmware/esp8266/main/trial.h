@@ -2,9 +2,11 @@
 #ifndef TRIAL_H
 #define TRIAL_H
 
+#include <stdbool.h>
+
 /**
- * At the start: a firmware on trial that has started four times without reaching the broker is left
- * for the other slot, which restarts the device.
+ * At the start: a firmware on trial is started again every ten minutes; after four starts without
+ * reaching the broker it is left for the other slot, which restarts the device.
  */
 void trial_begin(void);
 
@@ -12,9 +14,10 @@ void trial_begin(void);
 void trial_passed(void);
 
 /**
- * Fetch a firmware by HTTPS into the other slot and restart into it, on trial. The server must have
- * a certificate of this CA. Returns when it failed; nothing has changed then.
+ * Fetch a firmware by HTTPS into the other slot, which may take minutes. The server must have a
+ * certificate of this CA. True: the next start is the new firmware's, on trial. False: nothing has
+ * changed.
  */
-void trial_fetch(const char *url, const char *ca);
+bool trial_fetch(const char *url, const char *ca);
 
 #endif
