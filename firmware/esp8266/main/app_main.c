@@ -14,6 +14,7 @@
 #include "store.h"
 #include "trial.h"
 #include "unsent.h"
+#include "watch.h"
 
 /* Octets of the ring: what is left beside Wi-Fi, less where TLS needs its buffers. */
 enum { RING = 20480, RING_TLS = 8192, PORTAL_STACK = 3072 };
@@ -73,4 +74,5 @@ void app_main(void)
     parts.meter = meter_begin(&app->settings, &app->unsent, board);
     parts.net = net_join(&app->settings, board, on_lost, app);
     broker_begin(&parts);
+    watch_begin();
 }

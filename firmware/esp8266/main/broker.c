@@ -14,6 +14,7 @@
 #include "fw_text.h"
 #include "pin.h"
 #include "trial.h"
+#include "watch.h"
 
 enum {
     ACK_MS = 20000, /* less than the 30 s after which the client forgets what it sent */
@@ -74,6 +75,7 @@ static esp_err_t on_event(esp_mqtt_event_handle_t e)
 {
     struct broker *b = e->user_context;
 
+    watch_step(WATCH_MQTT);
     if (e->event_id == MQTT_EVENT_CONNECTED) {
         b->connects++;
         b->up = b->fresh = true;
@@ -99,6 +101,7 @@ static bool wait_for_ack(struct broker *b, int id)
     while (b->up && (past = xTaskGetTickCount() - begun) < patience) {
         TickType_t left = patience - past, some = pdMS_TO_TICKS(IDLE_MS);
 
+        watch_step(WATCH_BROKER);
         if (xQueueReceive(b->acked, &got, left < some ? left : some) == pdTRUE && got == id)
             return true;
     }
@@ -190,6 +193,7 @@ static void task(void *arg)
     TickType_t told = 0;
 
     for (;;) {
+        watch_step(WATCH_BROKER);
         (void)xSemaphoreTake(b->parts.unsent->more, pdMS_TO_TICKS(IDLE_MS));
         if (!b->up)
             continue;

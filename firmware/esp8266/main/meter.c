@@ -5,7 +5,6 @@
 #include "driver/uart.h"
 #include "esp8266/uart_register.h"
 #include "esp_log.h"
-#include "esp_task_wdt.h"
 #include "freertos/queue.h"
 #include "freertos/task.h"
 
@@ -13,6 +12,7 @@
 #include "fw_line.h"
 #include "store.h"
 #include "usb_log.h"
+#include "watch.h"
 
 /* The FIFO has 128 octets, 0.5 s at 2400 baud; it is emptied at 16, or after 10 octets' silence. */
 enum {
@@ -127,7 +127,7 @@ static void task(void *arg)
             fw_join_quiet(&m->join, now_ms());
         }
         mind_line(m);
-        esp_task_wdt_reset();
+        watch_step(WATCH_METER);
     }
 }
 
