@@ -6,7 +6,8 @@
 struct head {
     uint32_t id;
     uint32_t at_ms;
-    uint32_t len;
+    uint16_t len;
+    uint16_t spare; /* 1: the first to go */
 };
 
 _Static_assert(sizeof(struct head) == FW_RING_HEAD, "no padding");
@@ -36,8 +37,8 @@ static void take_out(struct fw_ring *r, size_t at)
 }
 
 /*
- * The telegram whose neighbours are closest to each other, or 0: there is none beside the oldest.
- * The neighbour behind the last one is the newcomer.
+ * A spare one, else the telegram whose neighbours are closest to each other, or 0: there is none
+ * beside the oldest. The neighbour behind the last one is the newcomer.
  */
 static size_t find_least(const struct fw_ring *r, uint32_t newcomer_ms)
 {
@@ -54,6 +55,8 @@ static size_t find_least(const struct fw_ring *r, uint32_t newcomer_ms)
         if (here == r->used)
             return least;
         h = head_at(r, here);
+        if (h.spare != 0)
+            return here;
         behind = here + sizeof h + h.len;
         gap = (behind == r->used ? newcomer_ms : head_at(r, behind).at_ms) - before.at_ms;
         if (gap < least_gap) {
@@ -65,24 +68,44 @@ static size_t find_least(const struct fw_ring *r, uint32_t newcomer_ms)
     }
 }
 
+static void append(struct fw_ring *r, struct head h, const uint8_t *octets)
+{
+    h.id = ++r->next_id;
+    memcpy(r->memory + r->used, &h, sizeof h);
+    memcpy(r->memory + r->used + sizeof h, octets, h.len);
+    r->used += sizeof h + h.len;
+    r->count++;
+}
+
+/* Whether it has room beside so many octets; if not, it is counted. */
+static bool fits(struct fw_ring *r, size_t beside, size_t len)
+{
+    bool yes = len <= UINT16_MAX && r->size >= FW_RING_HEAD + beside &&
+               len <= r->size - FW_RING_HEAD - beside;
+
+    r->dropped += !yes;
+    return yes;
+}
+
 bool fw_ring_add(struct fw_ring *r, const uint8_t *octets, size_t len, uint32_t at_ms)
 {
-    struct head h = {.at_ms = at_ms, .len = (uint32_t)len};
-    size_t oldest = r->count == 0 ? 0 : sizeof h + head_at(r, 0).len;
+    size_t oldest = r->count == 0 ? 0 : FW_RING_HEAD + head_at(r, 0).len;
 
-    if (r->size < sizeof h + oldest || len > r->size - sizeof h - oldest) {
-        r->dropped++;
+    if (!fits(r, oldest, len))
         return false;
-    }
-    while (r->size - r->used < sizeof h + len) {
+    while (r->size - r->used < FW_RING_HEAD + len) {
         take_out(r, find_least(r, at_ms));
         r->dropped++;
     }
-    h.id = ++r->next_id;
-    memcpy(r->memory + r->used, &h, sizeof h);
-    memcpy(r->memory + r->used + sizeof h, octets, len);
-    r->used += sizeof h + len;
-    r->count++;
+    append(r, (struct head){.at_ms = at_ms, .len = (uint16_t)len}, octets);
+    return true;
+}
+
+bool fw_ring_add_spare(struct fw_ring *r, const uint8_t *octets, size_t len, uint32_t at_ms)
+{
+    if (!fits(r, r->used, len))
+        return false;
+    append(r, (struct head){.at_ms = at_ms, .len = (uint16_t)len, .spare = 1}, octets);
     return true;
 }
 

@@ -30,6 +30,9 @@ void fw_ring_init(struct fw_ring *r, void *memory, size_t size);
  */
 bool fw_ring_add(struct fw_ring *r, const uint8_t *octets, size_t len, uint32_t at_ms);
 
+/** Append what may be done without: it takes free room only, and is the first to go. */
+bool fw_ring_add_spare(struct fw_ring *r, const uint8_t *octets, size_t len, uint32_t at_ms);
+
 /** The oldest telegram, in place until the ring is changed, or NULL. *id names it. */
 const uint8_t *fw_ring_oldest(const struct fw_ring *r, size_t *len, uint32_t *id);
 

@@ -127,6 +127,44 @@ static void an_hour_away(void **state)
     assert_true(longest * 5 <= 90);
 }
 
+static void add_spare(struct fw_ring *r, uint8_t content, uint32_t at_ms, bool added)
+{
+    uint8_t octets[TELEGRAM];
+
+    memset(octets, content, sizeof octets);
+    assert_int_equal(fw_ring_add_spare(r, octets, sizeof octets, at_ms), added);
+}
+
+/* Damaged telegrams: an hour of a bad line beside an outage must not cost one good telegram. */
+static void spare_ones_go_first(void **state)
+{
+    uint8_t memory[5 * SLOT];
+    struct fw_ring r;
+    char text[16];
+
+    (void)state;
+    fw_ring_init(&r, memory, sizeof memory);
+    add(&r, 'a', 0);
+    add_spare(&r, 'x', 60000, true);
+    add(&r, 'b', 120000);
+    add_spare(&r, 'y', 180000, true);
+    add(&r, 'c', 240000);
+    add_spare(&r, 'z', 300000, false); /* full */
+    assert_int_equal(r.dropped, 1);
+    add(&r, 'd', 300001);
+    add(&r, 'e', 300002);
+    assert_int_equal(r.dropped, 3);
+    add_spare(&r, 'z', 300003, false);
+    drain(&r, text);
+    assert_string_equal(text, "abcde");
+    add_spare(&r, 'x', 0, true); /* the oldest may be on its way: it stays */
+    for (int i = 0; i < 6; i++)
+        add(&r, (uint8_t)('a' + i), 1 + (uint32_t)i);
+    drain(&r, text);
+    assert_int_equal(text[0], 'x');
+    assert_int_equal(strlen(text), 5);
+}
+
 static void what_never_fits_is_counted(void **state)
 {
     uint8_t memory[2 * SLOT], octets[2 * SLOT] = {0};
@@ -147,6 +185,8 @@ static void what_never_fits_is_counted(void **state)
     assert_string_equal(text, "ab");
     fw_ring_init(&r, memory, 5);
     assert_false(fw_ring_add(&r, octets, 0, 0));
+    assert_false(fw_ring_add_spare(&r, octets, 0, 0));
+    assert_int_equal(r.dropped, 2);
 }
 
 /* Telegrams of any length; each that was taken leaves by release or is counted as dropped. */
@@ -169,7 +209,8 @@ static void random_use(void **state)
         memset(octets, (int)(len & 0xFF), len);
         if (rand_r(&seed) % 3 != 0) {
             taken++;
-            fw_ring_add(&r, octets, len, i * 100);
+            (void)(rand_r(&seed) % 4 == 0 ? fw_ring_add_spare : fw_ring_add)(&r, octets, len,
+                                                                             i * 100);
         } else if ((oldest = fw_ring_oldest(&r, &len, &id)) != NULL) {
             assert_true(id > last);
             last = id;
@@ -186,11 +227,9 @@ static void random_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oldest_first),
-        cmocka_unit_test(only_the_oldest_is_released),
-        cmocka_unit_test(thinned_when_full),
-        cmocka_unit_test(an_hour_away),
-        cmocka_unit_test(what_never_fits_is_counted),
+        cmocka_unit_test(oldest_first),        cmocka_unit_test(only_the_oldest_is_released),
+        cmocka_unit_test(thinned_when_full),   cmocka_unit_test(an_hour_away),
+        cmocka_unit_test(spare_ones_go_first), cmocka_unit_test(what_never_fits_is_counted),
         cmocka_unit_test(random_use),
     };
 

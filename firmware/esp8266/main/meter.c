@@ -59,7 +59,7 @@ static void on_outcome(void *arg, enum fw_outcome outcome, const uint8_t *octets
         m->damaged_once = true;
         m->damaged_ms = now_ms();
     }
-    if (!unsent_add(m->unsent, octets, len))
+    if (!unsent_add(m->unsent, octets, len, outcome == FW_WHOLE))
         ESP_LOGW("meter", "no room for a telegram of %u octets", (unsigned)len);
 }
 

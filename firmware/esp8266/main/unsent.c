@@ -17,12 +17,14 @@ void unsent_begin(struct unsent *u, size_t size)
     fw_ring_init(&u->ring, memory, size);
 }
 
-bool unsent_add(struct unsent *u, const uint8_t *octets, size_t len)
+bool unsent_add(struct unsent *u, const uint8_t *octets, size_t len, bool whole)
 {
+    uint32_t now_ms = xTaskGetTickCount() * portTICK_PERIOD_MS;
     bool added;
 
     xSemaphoreTake(u->lock, portMAX_DELAY);
-    added = fw_ring_add(&u->ring, octets, len, xTaskGetTickCount() * portTICK_PERIOD_MS);
+    added = whole ? fw_ring_add(&u->ring, octets, len, now_ms)
+                  : fw_ring_add_spare(&u->ring, octets, len, now_ms);
     xSemaphoreGive(u->lock);
     xSemaphoreGive(u->more);
     return added;

@@ -20,8 +20,9 @@ struct unsent {
 /** A ring of so many octets on the heap, for good. */
 void unsent_begin(struct unsent *u, size_t size);
 
-/** Add a telegram that came now. False when it was dropped. */
-bool unsent_add(struct unsent *u, const uint8_t *octets, size_t len);
+/** Add a telegram that came now; one that is not whole never drives out another. False when it was
+ * dropped. */
+bool unsent_add(struct unsent *u, const uint8_t *octets, size_t len, bool whole);
 
 /** Copy the oldest as hex text with a NUL; false when there is none, or no room for it. */
 bool unsent_oldest_hex(struct unsent *u, char *text, size_t room, uint32_t *id);
