@@ -142,7 +142,7 @@ $B/test/pin_host: $B/tests/firmware/pin_host.o $B/firmware/esp8266/main/pin.o $B
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
-$B/tests/firmware/%.o $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o: CPPFLAGS += -Itests/firmware/sdk -Ifirmware
+$B/tests/firmware/%.o $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o: CPPFLAGS := -Itests/firmware/sdk -Ifirmware $(CPPFLAGS)
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)

@@ -20,6 +20,7 @@ enum {
     ACK_MS = 20000, /* less than the 30 s after which the client forgets what it sent */
     IDLE_MS = 1000,
     STATUS_MS = 60000,
+    LAST_MS = 120000, /* for what came while an update was fetched */
     KEEP_ALIVE_S = 30,
     STACK = 3072,
     CLIENT_STACK = 6144, /* a TLS handshake happens in it */
@@ -34,6 +35,9 @@ struct broker {
     QueueHandle_t acked;             /* of message ids */
     volatile bool up, fresh, update; /* fresh: connected since the status was sent last */
     volatile uint32_t connects;
+    bool stopped;          /* the client: it has to be started again */
+    bool fetched;          /* an update: a restart is due */
+    TickType_t fetched_at; /* when */
     char online_topic[TOPIC_ROOM], update_topic[TOPIC_ROOM];
     char text[2 * FW_TELEGRAM_MAX + 1]; /* of one message */
 };
@@ -171,6 +175,26 @@ static void send_telegrams(struct broker *b)
     }
 }
 
+static void start_client(struct broker *b)
+{
+    b->stopped =
+        esp_mqtt_client_start(b->client) != ESP_OK; /* no memory: again in the next round */
+}
+
+/* Who leaves in order has no last will, and gets no event for it. */
+static void stop_client(struct broker *b)
+{
+    strcpy(b->text, "offline");
+    (void)deliver(b, b->online_topic, true);
+    esp_mqtt_client_stop(b->client);
+    b->up = false;
+}
+
+static bool all_sent(const struct broker *b)
+{
+    return b->up && !b->fresh && unsent_look(b->parts.unsent).count == 0;
+}
+
 static void update(struct broker *b)
 {
     b->update = false;
@@ -181,10 +205,20 @@ static void update(struct broker *b)
     b->text[0] = '\0'; /* a retained request is taken back, or it would come after each restart */
     if (!deliver(b, b->update_topic, true))
         return;
-    esp_mqtt_client_stop(b->client); /* memory for a second TLS connection there is none */
-    if (trial_fetch(b->parts.settings->update_url, b->parts.ca))
-        esp_restart();
-    esp_mqtt_client_start(b->client);
+    stop_client(b); /* memory for a second TLS connection there is none */
+    b->fetched = trial_fetch(b->parts.settings->update_url, b->parts.ca);
+    b->fetched_at = xTaskGetTickCount();
+    start_client(b);
+}
+
+/* A restart empties the ring, so what came meanwhile is sent before, if that can be done. */
+static void start_update(struct broker *b)
+{
+    if (!all_sent(b) && xTaskGetTickCount() - b->fetched_at < pdMS_TO_TICKS(LAST_MS))
+        return;
+    if (b->up)
+        stop_client(b);
+    esp_restart();
 }
 
 static void task(void *arg)
@@ -195,6 +229,10 @@ static void task(void *arg)
     for (;;) {
         watch_step(WATCH_BROKER);
         (void)xSemaphoreTake(b->parts.unsent->more, pdMS_TO_TICKS(IDLE_MS));
+        if (b->stopped)
+            start_client(b);
+        if (b->fetched)
+            start_update(b);
         if (!b->up)
             continue;
         if (b->fresh) {
@@ -206,7 +244,7 @@ static void task(void *arg)
             told = xTaskGetTickCount();
             (void)send_status(b);
         }
-        if (b->update)
+        if (b->update && !b->fetched && all_sent(b)) /* else it waits */
             update(b);
     }
 }
