@@ -18,10 +18,12 @@
 
 /* Octets of the ring: what is left beside Wi-Fi, less where TLS needs its buffers. */
 enum { RING = 20480, RING_TLS = 8192, PORTAL_STACK = 3072 };
+enum { LOOK_MS = 1000, AGAIN_MS = 60000, RESTART_MS = 10000 };
 
 struct app {
     struct fw_settings settings;
     struct unsent unsent;
+    const struct net *net;
     char name[33];
 };
 
@@ -32,20 +34,38 @@ static void factory_reset(void)
     esp_restart();
 }
 
-static void open_portal(void *arg)
+/* Anybody may change the settings there, so it is open no longer than needed. */
+static void keep_portal(void *arg)
 {
     const struct app *app = arg;
+    struct portal *portal = NULL;
 
-    portal_begin(&app->settings, app->name, true);
+    do {
+        if (portal == NULL)
+            portal = portal_begin(&app->settings, app->name, true);
+        vTaskDelay(pdMS_TO_TICKS(portal == NULL ? AGAIN_MS : LOOK_MS));
+    } while (!net_up(app->net));
+    portal_end(portal);
     vTaskDelete(NULL);
 }
 
 /* The network is not what the settings say, or not there: let them be changed meanwhile. In a task
  * of its own, since a timer's must not wait. */
-static void on_lost(void *arg)
+static bool on_lost(void *arg)
 {
-    if (xTaskCreate(open_portal, "portal", PORTAL_STACK, arg, 4, NULL) != pdPASS)
-        ESP_LOGE("app", "no memory for the set-up page");
+    if (xTaskCreate(keep_portal, "portal", PORTAL_STACK, arg, 4, NULL) == pdPASS)
+        return true;
+    ESP_LOGE("app", "no memory for the set-up page");
+    return false;
+}
+
+/* Without it nothing else can be done. */
+static void set_up(const struct app *app)
+{
+    if (portal_begin(&app->settings, app->name, false) != NULL)
+        return;
+    vTaskDelay(pdMS_TO_TICKS(RESTART_MS));
+    esp_restart();
 }
 
 void app_main(void)
@@ -65,14 +85,14 @@ void app_main(void)
     ESP_LOGI("app", "%s, version %s", app->name, ZW_VERSION);
     if (!store_read(&app->settings)) {
         board_show(board, BOARD_SETUP);
-        portal_begin(&app->settings, app->name, false);
+        set_up(app);
         return;
     }
     unsent_begin(&app->unsent, app->settings.tls ? RING_TLS : RING);
     parts = (struct broker_parts){
         .settings = &app->settings, .ca = store_read_ca(), .unsent = &app->unsent, .board = board};
     parts.meter = meter_begin(&app->settings, &app->unsent, board);
-    parts.net = net_join(&app->settings, board, on_lost, app);
+    app->net = parts.net = net_join(&app->settings, board, on_lost, app);
     broker_begin(&parts);
     watch_begin();
 }

@@ -11,24 +11,18 @@
 #include "freertos/timers.h"
 #include "tcpip_adapter.h"
 
+#include "fw_retry.h"
 #include "fw_text.h"
 
-enum {
-    BACK_OFF_MS = 1000,
-    BACK_OFF_MAX_MS = 60000,
-    LOST_MS = 180000,
-    AFRESH = 20, /* failures after which the driver is stopped and started */
-};
+enum { SECOND_MS = 1000, LOST_MS = 180000 };
 
 struct net {
     struct board *board;
-    TimerHandle_t again, patience;
-    void (*lost)(void *arg);
+    bool (*lost)(void *arg);
     void *arg;
-    volatile bool up;
-    bool was_up;
-    uint32_t back_off_ms;
-    uint32_t failures;
+    volatile bool up, was_up;
+    volatile bool failed;  /* an attempt, since the last look */
+    struct fw_retry retry; /* the timer's */
     volatile uint32_t reconnects;
 };
 
@@ -52,40 +46,57 @@ void net_own_name(char name[33])
     fw_text_hex(&t, mac + 3, 3);
 }
 
-static void retry(TimerHandle_t timer)
+static esp_err_t start_afresh(void)
+{
+    esp_wifi_stop();
+    return esp_wifi_start(); /* its start connects */
+}
+
+/* Every second, for ever: an event that does not come and a call that fails end nothing here. */
+static void look(TimerHandle_t timer)
 {
     struct net *n = pvTimerGetTimerID(timer);
+    enum fw_retry_what what;
+    esp_err_t err = ESP_OK;
 
-    if (++n->failures % AFRESH == 0) {
-        esp_wifi_stop();
-        esp_wifi_start(); /* its start connects */
+    if (n->up) {
+        fw_retry_init(&n->retry);
         return;
     }
-    esp_wifi_connect();
+    if (n->failed)
+        fw_retry_failed(&n->retry);
+    n->failed = false;
+    what = fw_retry_second(&n->retry);
+    if (what == FW_RETRY_CONNECT)
+        err = esp_wifi_connect();
+    if (what == FW_RETRY_AFRESH || err == ESP_ERR_WIFI_NOT_STARTED)
+        err = start_afresh();
+    if (err != ESP_OK) {
+        ESP_LOGE("net", "no attempt to connect: 0x%x", (unsigned)err);
+        n->failed = true;
+    }
 }
 
 static void give_up(TimerHandle_t timer)
 {
     struct net *n = pvTimerGetTimerID(timer);
 
-    if (!n->was_up)
-        n->lost(n->arg);
+    if (n->was_up || n->lost(n->arg))
+        xTimerStop(timer, 0);
 }
 
 static void on_down(struct net *n)
 {
     n->up = false;
+    n->failed = true;
     board_show(n->board, BOARD_SEARCH);
-    xTimerChangePeriod(n->again, pdMS_TO_TICKS(n->back_off_ms), 0);
-    n->back_off_ms = n->back_off_ms * 2 > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : n->back_off_ms * 2;
 }
 
 static void on_up(struct net *n)
 {
     n->reconnects += n->was_up;
+    n->failed = false;
     n->up = n->was_up = true;
-    n->back_off_ms = BACK_OFF_MS;
-    n->failures = 0;
     board_show(n->board, BOARD_NO_MQTT);
 }
 
@@ -102,8 +113,16 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *data)
         on_down(n);
 }
 
+static void start_timer(struct net *n, uint32_t ms, void (*run)(TimerHandle_t))
+{
+    TimerHandle_t timer = xTimerCreate("net", pdMS_TO_TICKS(ms), pdTRUE, n, run);
+
+    if (timer == NULL || xTimerStart(timer, 0) != pdPASS)
+        abort();
+}
+
 struct net *
-net_join(const struct fw_settings *s, struct board *board, void (*lost)(void *arg), void *arg)
+net_join(const struct fw_settings *s, struct board *board, bool (*lost)(void *arg), void *arg)
 {
     struct net *n = calloc(1, sizeof *n);
     wifi_config_t c = {0};
@@ -113,32 +132,40 @@ net_join(const struct fw_settings *s, struct board *board, void (*lost)(void *ar
     n->board = board;
     n->lost = lost;
     n->arg = arg;
-    n->back_off_ms = BACK_OFF_MS;
-    n->again = xTimerCreate("wifi", pdMS_TO_TICKS(BACK_OFF_MS), pdFALSE, n, retry);
-    n->patience = xTimerCreate("lost", pdMS_TO_TICKS(LOST_MS), pdFALSE, n, give_up);
-    if (n->again == NULL || n->patience == NULL || xTimerStart(n->patience, 0) != pdPASS)
-        abort();
+    fw_retry_init(&n->retry);
     memcpy(c.sta.ssid, s->ssid, strlen(s->ssid));
     memcpy(c.sta.password, s->wifi_password, strlen(s->wifi_password));
+    if (s->wifi_password[0] != '\0') /* no open network that only has the name */
+        c.sta.threshold.authmode = WIFI_AUTH_WPA_PSK;
     ESP_ERROR_CHECK(esp_event_handler_register(WIFI_EVENT, ESP_EVENT_ANY_ID, on_event, n));
     ESP_ERROR_CHECK(esp_event_handler_register(IP_EVENT, IP_EVENT_STA_GOT_IP, on_event, n));
     ESP_ERROR_CHECK(esp_wifi_set_mode(WIFI_MODE_STA));
     ESP_ERROR_CHECK(esp_wifi_set_config(ESP_IF_WIFI_STA, &c));
     ESP_ERROR_CHECK(esp_wifi_start());
     tcpip_adapter_set_hostname(TCPIP_ADAPTER_IF_STA, s->name);
+    start_timer(n, SECOND_MS, look);
+    start_timer(n, LOST_MS, give_up);
     return n;
 }
 
-void net_open_setup(const char *name, bool beside)
+bool net_open_setup(const char *name, bool beside)
 {
     wifi_config_t c = {.ap = {.max_connection = 4, .authmode = WIFI_AUTH_OPEN}};
+    esp_err_t err;
 
     c.ap.ssid_len = (uint8_t)strlen(name);
     memcpy(c.ap.ssid, name, c.ap.ssid_len);
-    ESP_ERROR_CHECK(esp_wifi_set_mode(WIFI_MODE_APSTA)); /* to look for networks, too */
-    ESP_ERROR_CHECK(esp_wifi_set_config(ESP_IF_WIFI_AP, &c));
-    if (!beside)
-        ESP_ERROR_CHECK(esp_wifi_start());
+    err = esp_wifi_set_mode(WIFI_MODE_APSTA); /* to look for networks, too */
+    if (err == ESP_OK)
+        err = esp_wifi_set_config(ESP_IF_WIFI_AP, &c);
+    if (err == ESP_OK && !beside)
+        err = esp_wifi_start();
+    return err == ESP_OK;
+}
+
+void net_close_setup(void)
+{
+    esp_wifi_set_mode(WIFI_MODE_STA);
 }
 
 bool net_up(const struct net *n)

@@ -17,14 +17,17 @@ void net_begin(void);
 void net_own_name(char name[33]);
 
 /**
- * Join the network and stay in it: attempts after 1 s, doubling to 60 s, for ever. Not joined once
- * within three minutes of the start, `lost` is called, once.
+ * Join the network and stay in it (fw_retry.h). Not joined once within three minutes of the start,
+ * `lost` is called from the timers' task, and again every three minutes until it returns true.
  */
 struct net *
-net_join(const struct fw_settings *s, struct board *board, void (*lost)(void *arg), void *arg);
+net_join(const struct fw_settings *s, struct board *board, bool (*lost)(void *arg), void *arg);
 
-/** Open the set-up network, beside the other one if that is wanted. */
-void net_open_setup(const char *name, bool beside);
+/** Open the set-up network, beside the other one if that is wanted. False: it is not open. */
+bool net_open_setup(const char *name, bool beside);
+
+/** Close it again and go on with the other one. */
+void net_close_setup(void);
 
 bool net_up(const struct net *n);
 

@@ -1,5 +1,6 @@
 #include "portal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@
 
 enum { NETWORKS = 16, STACK = 2048, HTTPD_STACK = 5120, RESTART_MS = 2000, DNS_PORT = 53 };
 
+/* How long the name server may take to see that it shall end. */
+static const struct timeval patience = {.tv_sec = 1};
+
 struct portal {
     struct fw_settings settings;
     struct fw_portal page;
@@ -25,6 +29,8 @@ struct portal {
     char names[NETWORKS][33];
     const char *networks[NETWORKS + 1];
     bool saved;
+    httpd_handle_t server;
+    volatile bool ending, names_run; /* the name server */
 };
 
 /* Addresses that phones and computers ask for to find a captive portal, and the page's own. */
@@ -165,24 +171,26 @@ static esp_err_t on_post(httpd_req_t *r)
     return ESP_OK;
 }
 
-static void serve_pages(struct portal *p)
+static bool serve_pages(struct portal *p)
 {
     httpd_config_t c = HTTPD_DEFAULT_CONFIG();
     httpd_uri_t form = {.uri = "/save", .method = HTTP_POST, .handler = on_post, .user_ctx = p};
-    httpd_handle_t server;
+    esp_err_t err;
 
     c.stack_size = HTTPD_STACK;
     c.max_uri_handlers = ADDRESSES + 1;
     c.max_open_sockets = 4;
     c.lru_purge_enable = true;
-    ESP_ERROR_CHECK(httpd_start(&server, &c));
-    ESP_ERROR_CHECK(httpd_register_uri_handler(server, &form));
-    for (size_t i = 0; i < ADDRESSES; i++) {
+    err = httpd_start(&p->server, &c);
+    if (err == ESP_OK)
+        err = httpd_register_uri_handler(p->server, &form);
+    for (size_t i = 0; i < ADDRESSES && err == ESP_OK; i++) {
         httpd_uri_t get = {
             .uri = addresses[i], .method = HTTP_GET, .handler = on_get, .user_ctx = p};
 
-        ESP_ERROR_CHECK(httpd_register_uri_handler(server, &get));
+        err = httpd_register_uri_handler(p->server, &get);
     }
+    return err == ESP_OK;
 }
 
 /* Every name is ours. */
@@ -192,32 +200,46 @@ static void serve_names(void *arg)
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(DNS_PORT)}, from;
     uint8_t query[FW_DNS_MAX], out[FW_DNS_MAX];
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct portal *p = arg;
 
-    (void)arg;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here) != 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+        bind(fd, (struct sockaddr *)&here, sizeof here) != 0)
         ESP_LOGE("portal", "no name server");
-    for (;;) {
+    while (!p->ending) {
         socklen_t from_len = sizeof from;
         int n = recvfrom(fd, query, sizeof query, 0, (struct sockaddr *)&from, &from_len);
         size_t len = n <= 0 ? 0 : fw_dns_answer(query, (size_t)n, own, out, sizeof out);
 
         if (len > 0)
             sendto(fd, out, len, 0, (struct sockaddr *)&from, from_len);
-        else if (n < 0)
+        else if (n < 0 && errno != EAGAIN)
             vTaskDelay(pdMS_TO_TICKS(1000));
     }
+    if (fd >= 0)
+        close(fd);
+    p->names_run = false;
+    vTaskDelete(NULL);
 }
 
-void portal_begin(const struct fw_settings *s, const char *name, bool beside)
+static bool open_all(struct portal *p, const char *name, bool beside)
+{
+    if (!net_open_setup(name, beside))
+        return false;
+    look_around(p);
+    if (!serve_pages(p))
+        return false;
+    p->names_run = xTaskCreate(serve_names, "names", STACK, p, 5, NULL) == pdPASS;
+    return p->names_run;
+}
+
+struct portal *portal_begin(const struct fw_settings *s, const char *name, bool beside)
 {
     struct portal *p = calloc(1, sizeof *p);
-    char *ca = store_read_ca();
+    char *ca = p == NULL ? NULL : store_read_ca();
 
     if (p == NULL)
-        abort();
+        return NULL;
     p->settings = *s;
-    net_open_setup(name, beside);
-    look_around(p);
     p->page = (struct fw_portal){.settings = &p->settings,
                                  .networks = p->networks,
                                  .has_ca = ca != NULL,
@@ -225,8 +247,24 @@ void portal_begin(const struct fw_settings *s, const char *name, bool beside)
                                  .save = save,
                                  .arg = p};
     free(ca);
-    serve_pages(p);
-    if (xTaskCreate(serve_names, "names", STACK, NULL, 5, NULL) != pdPASS)
-        abort();
+    if (!open_all(p, name, beside)) {
+        ESP_LOGE("portal", "the set-up page cannot be opened");
+        portal_end(p);
+        return NULL;
+    }
     ESP_LOGI("portal", "join the network %s and open http://" FW_PORTAL_HOST "/", name);
+    return p;
+}
+
+void portal_end(struct portal *p)
+{
+    if (p == NULL)
+        return;
+    if (p->server != NULL)
+        httpd_stop(p->server);
+    p->ending = true;
+    while (p->names_run)
+        vTaskDelay(pdMS_TO_TICKS(100));
+    net_close_setup();
+    free(p);
 }

@@ -4,10 +4,16 @@
 
 #include "fw_settings.h"
 
+struct portal;
+
 /**
- * Open the network `name` and answer there, for good: what is saved restarts the device. s: what
- * the page begins with. beside: go on trying to join the other network meanwhile.
+ * Open the network `name` and answer there: what is saved restarts the device. s: what the page
+ * begins with. beside: go on trying to join the other network meanwhile. NULL: it failed, and
+ * nothing is left of it.
  */
-void portal_begin(const struct fw_settings *s, const char *name, bool beside);
+struct portal *portal_begin(const struct fw_settings *s, const char *name, bool beside);
+
+/** Close both again; NULL is fine. */
+void portal_end(struct portal *p);
 
 #endif
