@@ -75,6 +75,7 @@ struct ingest_source {
     bool (*hears)(void *arg); /* true: what was sent has come, so patience with the rest runs */
     void (*hold)(void *arg, bool hold); /* take nothing while true: the journal is full */
     void (*step)(void *arg, int64_t now_ms);
+    bool octets;      /* payloads are the meter's octets themselves, whatever they look like */
     const char *held; /* what becomes of payloads meanwhile, for the log */
     void *arg;
 };
@@ -178,8 +179,10 @@ void intake_expire(struct ingest *i);
 
 /** The octets that a payload stands for, put into octets: 0; -EPROTO and in *wrong why it stands
  * for none; -ENOMEM. */
-int intake_octets(const struct journal_entry *e, struct buf *octets, const char **wrong)
-    __attribute__((warn_unused_result));
+int intake_octets(const struct ingest *i,
+                  const struct journal_entry *e,
+                  struct buf *octets,
+                  const char **wrong) __attribute__((warn_unused_result));
 
 /** resend.c: the journal's side of delivery. */
 int resend_open(struct ingest *i) __attribute__((warn_unused_result));

@@ -183,11 +183,16 @@ static void reject_payload(struct ingest *i, const struct journal_entry *e, cons
     on_outcome(i, &outcome);
 }
 
-int intake_octets(const struct journal_entry *e, struct buf *octets, const char **wrong)
+int intake_octets(const struct ingest *i,
+                  const struct journal_entry *e,
+                  struct buf *octets,
+                  const char **wrong)
 {
     enum payload_form form;
 
     octets->len = 0;
+    if (i->source.octets)
+        return buf_add(octets, e->payload, e->len);
     if (e->len > PAYLOAD_MAX) {
         *wrong = "larger than 256 KiB";
         return -EPROTO;
@@ -206,7 +211,7 @@ void intake_message(
                               .payload = payload,
                               .len = len,
                               .alone = arrival_ms >= 0};
-    const char *wrong;
+    const char *wrong = "";
     int rc;
 
     pthread_mutex_lock(&in->lock);
@@ -214,7 +219,7 @@ void intake_message(
     begin(i, &e);
     in->record.clock = e.clock;
     svc_count(&i->svc, INGEST_PAYLOADS, NULL, 1);
-    rc = intake_octets(&e, &in->octets, &wrong);
+    rc = intake_octets(i, &e, &in->octets, &wrong);
     if (rc == -EPROTO)
         reject_payload(i, &e, wrong);
     else if (rc != 0 || feed(i, &e) != 0)
@@ -260,7 +265,7 @@ static void restore(void *arg, const struct journal_entry *e)
     struct ingest *i = arg;
     struct intake *in = &i->intake;
     const char *ignored;
-    int rc = intake_octets(e, &in->octets, &ignored);
+    int rc = intake_octets(i, e, &in->octets, &ignored);
 
     if (rc == 0)
         rc = topics_restore(in->topics, e->topic, e->seq, e->decided, e->arrival_ms,

@@ -56,7 +56,7 @@ static int rebuild(struct ingest *i, const struct journal_entry *e)
 {
     struct resend *r = &i->resend;
     const char *wrong = NULL;
-    int rc = intake_octets(e, &r->octets, &wrong);
+    int rc = intake_octets(i, e, &r->octets, &wrong);
     const struct telegram_octets whole = {.verdict = VERDICT_NOT_A_FRAME,
                                           .detail = wrong,
                                           .octets = e->payload,

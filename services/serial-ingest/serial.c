@@ -20,7 +20,7 @@ struct serial {
     struct serial_handler handler;
     pthread_t thread;
     int stop; /* eventfd: readable when the thread shall end */
-    atomic_bool up, held;
+    atomic_bool held;
     uint8_t octets[KERNEL_OCTETS];
 };
 
@@ -41,7 +41,8 @@ static speed_t speed_of(const char *baud)
     return B2400;
 }
 
-/* Raw, 8 data bits, no flow control, modem lines ignored. */
+/* Raw, 8 data bits, no flow control, modem lines ignored; octets with a parity or framing error are
+ * dropped. */
 static int set_line(int fd, const struct serial_conf *c)
 {
     struct termios t;
@@ -49,7 +50,7 @@ static int set_line(int fd, const struct serial_conf *c)
     if (tcgetattr(fd, &t) != 0)
         return -errno;
     cfmakeraw(&t);
-    t.c_iflag |= IGNBRK;
+    t.c_iflag |= IGNBRK | INPCK | IGNPAR;
     t.c_cflag &= ~(tcflag_t)(CSTOPB | PARENB | PARODD | CRTSCTS);
     t.c_cflag |= CREAD | CLOCAL;
     if (strcmp(c->parity, "none") != 0)
@@ -140,10 +141,8 @@ static void *run(void *arg)
         int fd = open_device(s->conf, &why);
 
         if (fd >= 0) {
-            s->up = true;
             s->handler.state(s->handler.arg, true, "");
             why = listen_to(s, fd);
-            s->up = false;
             close(fd);
         }
         if (why != NULL)
@@ -173,11 +172,6 @@ struct serial *serial_new(const struct serial_conf *conf, const struct serial_ha
 void serial_hold(struct serial *s, bool hold)
 {
     s->held = hold;
-}
-
-bool serial_up(const struct serial *s)
-{
-    return s->up;
 }
 
 void serial_free(struct serial *s)

@@ -34,15 +34,13 @@ struct serial;
  * Octets stay with the kernel until the line is silent for 50 ms (the fragments of a telegram come
  * about 160 ms apart) or its buffer is half full: so what a killed process had not handed over is
  * still there for the next, unless the device was unplugged or closed meanwhile.
- * Wrong parity is not looked at: frames have a sum. NULL out of memory or descriptors.
+ * Octets with a parity or framing error do not come, so their frame will not be whole. NULL out of
+ * memory or descriptors.
  */
 struct serial *serial_new(const struct serial_conf *conf, const struct serial_handler *handler);
 
 /** While held nothing is read: what the kernel cannot keep (4 KiB) is lost. */
 void serial_hold(struct serial *s, bool hold);
-
-/** True while the device is open. */
-bool serial_up(const struct serial *s);
 
 /** End the thread, after what has come is handed over; NULL is fine. */
 void serial_free(struct serial *s);

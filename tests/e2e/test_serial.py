@@ -90,10 +90,13 @@ class Serial(Case):
         self.line.send(t)
         self.pipeline.wait_for(t)
         before = self.ingest.metric("serial_connects_total")
-        self.line.write(self.telegram().frames[0][:100])
+        half = self.telegram().frames[0][:100]
+        self.line.write(half)
         self.line.unplug()
         wait_until(lambda: not self.ingest.ready(), "serial-ingest misses the device")
         self.assertIn("device", self.ingest.get("/readyz")[1])
+        heard = half[:12]  # so much at least, before it was unplugged
+        wait_until(lambda: any(r["payload"].startswith(heard) for r in self.db.rejects()), "its rest is not waited for")
         self.line.plug()
         wait_until(self.ingest.ready, "serial-ingest has found the device")
         self.assertEqual(self.ingest.metric("serial_connects_total"), before + 1)
@@ -141,6 +144,20 @@ class Serial(Case):
             self.pipeline.wait_for(t, live=False)
         self.line.plug()
         wait_until(self.ingest.ready, "serial-ingest is ready")
+
+    def test_pieces_that_look_like_hex_text(self):
+        """Cut where two octets of a telegram are digits: alone they would read as one octet in hex."""
+        digits = b"0123456789ABCDEFabcdef"
+        before = len(self.db.rejects())
+        at = None
+        while at is None:
+            t = self.telegram()
+            at = next((i for i in range(20, 240) if t.octets[i] in digits and t.octets[i + 1] in digits), None)
+        for piece in (t.octets[:at], t.octets[at : at + 2], t.octets[at + 2 :]):
+            self.line.write(piece)
+            time.sleep(0.3)  # a silence
+        self.pipeline.wait_for(t)
+        self.assertEqual(len(self.db.rejects()), before)
 
     def test_wrong_octets_are_rejects(self):
         t = self.telegram()
