@@ -155,14 +155,74 @@ static inline void join(struct piece *pieces, size_t count, struct buf *all, boo
     }
 }
 
-/* SEED=n repeats a run. */
-static inline void pieces_seed(void)
+/* One random stream. */
+struct pieces {
+    struct piece each[PIECES_MAX];
+    size_t count;
+    struct buf all;
+    bool fit; /* false: nothing is promised of it */
+};
+
+static inline void pieces_make(struct pieces *p)
 {
+    bool *sound;
+
+    *p = (struct pieces){.count = 1 + dice(PIECES_MAX)};
+    for (size_t i = 0; i < p->count; i++)
+        p->each[i] = random_piece();
+    join(p->each, p->count, &p->all, &sound);
+    p->fit = !has_false_frame(&p->all, sound);
+    for (size_t i = 0; i < p->count; i++)
+        p->fit = p->fit && !(p->each[i].good && is_ambiguous(&p->each[i]));
+    free(sound);
+}
+
+static inline void pieces_free(struct pieces *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        buf_free(&p->each[i].octets);
+        buf_free(&p->each[i].apdu);
+    }
+    buf_free(&p->all);
+}
+
+/* What was made of the good ones: their octets, or their APDUs, in their order. */
+static inline void pieces_check(const struct pieces *p, const struct buf *made, bool apdus)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct buf *want = apdus ? &p->each[i].apdu : &p->each[i].octets;
+        const uint8_t *found;
+
+        if (!p->each[i].good)
+            continue;
+        found =
+            made->len == at ? NULL : memmem(made->data + at, made->len - at, want->data, want->len);
+        if (found == NULL)
+            fail_msg("piece %zu of %zu is missing", i, p->count);
+        at = (size_t)(found - made->data) + want->len;
+    }
+}
+
+/* Many streams, of which nearly all prove something. SEED=n repeats a run. */
+static inline void pieces_run(void (*run_case)(const struct pieces *p))
+{
+    enum { CASES = 400 };
     const char *text = getenv("SEED");
+    struct pieces p;
+    unsigned fit = 0;
 
     seed = text == NULL ? (uint64_t)time(NULL) : strtoull(text, NULL, 0);
     print_message("SEED=%" PRIu64 "\n", seed);
     seed = seed * 2 + 1; /* never zero */
+    for (int i = 0; i < CASES; i++) {
+        pieces_make(&p);
+        run_case(&p);
+        fit += p.fit;
+        pieces_free(&p);
+    }
+    assert_true(fit > CASES * 9 / 10);
 }
 
 #endif

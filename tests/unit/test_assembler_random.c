@@ -5,27 +5,6 @@
  */
 #include "pieces.h"
 
-enum { CASES = 400 };
-
-/* Good telegrams in their order; between them whatever the damaged ones made. */
-static void check_good(const struct stream *s, const struct piece *pieces, size_t count)
-{
-    const uint8_t *at = s->apdus.data;
-    size_t left = s->apdus.len;
-
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *found;
-
-        if (!pieces[i].good)
-            continue;
-        found = left == 0 ? NULL : memmem(at, left, pieces[i].apdu.data, pieces[i].apdu.len);
-        if (found == NULL)
-            fail_msg("piece %zu of %zu is missing: %s", i, count, s->text);
-        left -= (size_t)(found - at) + pieces[i].apdu.len;
-        at = found + pieces[i].apdu.len;
-    }
-}
-
 static void feed_randomly(struct stream *s, const struct buf *all)
 {
     size_t longest = 1 + dice(dice(2) == 0 ? 40 : 2000);
@@ -40,46 +19,23 @@ static void feed_randomly(struct stream *s, const struct buf *all)
     }
 }
 
-/* False when the case proves nothing. */
-static bool run_case(void)
+static void run_case(const struct pieces *p)
 {
-    struct piece pieces[PIECES_MAX];
-    size_t count = 1 + dice(PIECES_MAX);
-    struct buf all = {0};
     struct stream s;
-    bool *sound, fit;
 
-    for (size_t i = 0; i < count; i++)
-        pieces[i] = random_piece();
-    join(pieces, count, &all, &sound);
-    fit = !has_false_frame(&all, sound);
-    for (size_t i = 0; i < count; i++)
-        fit = fit && !(pieces[i].good && is_ambiguous(&pieces[i]));
-    if (fit) {
-        stream_open(&s);
-        feed_randomly(&s, &all);
-        assembler_flush(s.assembler, stream_take, &s);
-        check_good(&s, pieces, count);
-        stream_close(&s);
-    }
-    for (size_t i = 0; i < count; i++) {
-        buf_free(&pieces[i].octets);
-        buf_free(&pieces[i].apdu);
-    }
-    buf_free(&all);
-    free(sound);
-    return fit;
+    if (!p->fit)
+        return;
+    stream_open(&s);
+    feed_randomly(&s, &p->all);
+    assembler_flush(s.assembler, stream_take, &s);
+    pieces_check(p, &s.apdus, true);
+    stream_close(&s);
 }
 
 static void random_streams(void **state)
 {
-    unsigned fit = 0;
-
     (void)state;
-    pieces_seed();
-    for (int i = 0; i < CASES; i++)
-        fit += run_case();
-    assert_true(fit > CASES * 9 / 10);
+    pieces_run(run_case);
 }
 
 int main(void)
