@@ -171,64 +171,72 @@ static int raw_pty(char path[64])
     return master;
 }
 
+/* A line that is there and listened to. */
+struct line {
+    struct serial_conf conf;
+    char path[64];
+    struct heard heard;
+    int master;
+    struct serial *serial;
+};
+
+static void line_open(struct line *l)
+{
+    l->conf = plain();
+    l->master = raw_pty(l->path);
+    l->serial = begin(&l->conf, &l->heard, l->path);
+    await(&l->heard, true, 0);
+}
+
+static void line_close(struct line *l)
+{
+    serial_free(l->serial);
+    close(l->master);
+}
+
 static void what_comes_between_silences_is_one_payload(void **state)
 {
-    struct serial_conf c = plain();
-    char path[64];
-    struct heard h;
+    struct line l;
     uint8_t all[256];
-    int master = raw_pty(path);
-    struct serial *s = begin(&c, &h, path);
 
     (void)state;
-    await(&h, true, 0);
+    line_open(&l);
     for (size_t i = 0; i < sizeof all; i++)
         all[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof all; i += 32) {
-        assert_int_equal(write(master, all + i, 32), 32);
+        assert_int_equal(write(l.master, all + i, 32), 32);
         nap(5);
     }
-    await(&h, true, sizeof all);
-    assert_memory_equal(h.octets, all, sizeof all);
-    assert_in_range(h.payloads, 1, 3); /* one, but on a machine that is very busy */
-    serial_free(s);
-    close(master);
+    await(&l.heard, true, sizeof all);
+    assert_memory_equal(l.heard.octets, all, sizeof all);
+    assert_in_range(l.heard.payloads, 1, 3); /* one, but on a machine that is very busy */
+    line_close(&l);
 }
 
 static void a_held_line_is_not_read(void **state)
 {
-    struct serial_conf c = plain();
-    char path[64];
-    struct heard h;
-    int master = raw_pty(path);
-    struct serial *s = begin(&c, &h, path);
+    struct line l;
 
     (void)state;
-    await(&h, true, 0);
-    serial_hold(s, true);
-    assert_int_equal(write(master, "a", 1), 1);
+    line_open(&l);
+    serial_hold(l.serial, true);
+    assert_int_equal(write(l.master, "a", 1), 1);
     nap(300);
-    assert_int_equal(h.len, 0);
-    serial_hold(s, false);
-    await(&h, true, 1);
-    serial_free(s);
-    close(master);
+    assert_int_equal(l.heard.len, 0);
+    serial_hold(l.serial, false);
+    await(&l.heard, true, 1);
+    line_close(&l);
 }
 
 static void the_rest_is_handed_over_at_the_end(void **state)
 {
-    struct serial_conf c = plain();
-    char path[64];
-    struct heard h;
-    int master = raw_pty(path);
-    struct serial *s = begin(&c, &h, path);
+    struct line l;
 
     (void)state;
-    await(&h, true, 0);
-    assert_int_equal(write(master, "abc", 3), 3);
-    serial_free(s);
-    assert_int_equal(h.len, 3);
-    close(master);
+    line_open(&l);
+    assert_int_equal(write(l.master, "abc", 3), 3);
+    line_close(&l);
+    assert_int_equal(l.heard.len, 3);
 }
 
 static void unplugged_and_plugged_in_again(void **state)
@@ -262,23 +270,21 @@ static void unplugged_and_plugged_in_again(void **state)
 static void what_is_no_line(void **state)
 {
     struct serial_conf c = plain();
-    char path[64], name[] = "/dev/null";
-    struct heard h, second;
-    int master = raw_pty(path);
-    struct serial *s = begin(&c, &h, name), *t;
+    char name[] = "/dev/null";
+    struct heard h;
+    struct serial *s = begin(&c, &h, name);
+    struct line l;
 
     (void)state;
     while (strcmp(h.why, "it is not a serial device") != 0)
         nap(10);
     serial_free(s);
-    s = begin(&c, &h, path);
-    await(&h, true, 0);
-    t = begin(&c, &second, path);
-    while (strcmp(second.why, "another process reads it") != 0)
+    line_open(&l);
+    s = begin(&c, &h, l.path);
+    while (strcmp(h.why, "another process reads it") != 0)
         nap(10);
-    serial_free(t);
     serial_free(s);
-    close(master);
+    line_close(&l);
 }
 
 int main(void)
