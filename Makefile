@@ -60,7 +60,7 @@ test-browser:
 
 test-firmware:
 	@deploy/native/packages.sh test
-	@tests/run.sh firmware test_fw test_portal test_senders test_serial
+	@tests/run.sh firmware test_fw test_esp test_portal test_senders test_serial
 
 test-chaos:
 	@deploy/native/packages.sh test
