@@ -334,6 +334,20 @@ static enum fw_language choose_language(const struct fw_request *r)
     return memcmp(asked, "de", 2) == 0 ? FW_GERMAN : FW_ENGLISH;
 }
 
+/* Whether the MQTT password goes where it went. Without TLS whoever has the network is the broker.
+ */
+static bool same_broker(const struct fw_settings *old, const struct fw_settings *new)
+{
+    bool same_network =
+        strcmp(old->ssid, new->ssid) == 0 && strcmp(old->wifi_password, new->wifi_password) == 0;
+
+    if (strcmp(old->broker, new->broker) != 0 || old->port != new->port)
+        return false;
+    if (old->tls != new->tls || strcmp(old->fingerprint, new->fingerprint) != 0)
+        return false;
+    return new->tls != 0 || same_network;
+}
+
 /*
  * An empty password means the stored one, but anybody near may fill in the form: where the password
  * would then go to another broker, or where another firmware could be made to read it, it has to be
@@ -342,9 +356,6 @@ static enum fw_language choose_language(const struct fw_request *r)
 static const char *keep_secrets(const struct fw_settings *old, struct fw_settings *new, bool new_ca)
 {
     bool same_firmware = !new_ca && strcmp(old->update_url, new->update_url) == 0;
-    bool same_broker = same_firmware && strcmp(old->broker, new->broker) == 0 &&
-                       old->port == new->port &&
-                       old->tls == new->tls &&strcmp(old->fingerprint, new->fingerprint) == 0;
 
     if (new->wifi_password[0] == '\0' && strcmp(old->ssid, new->ssid) == 0) {
         if (!same_firmware && old->wifi_password[0] != '\0')
@@ -352,7 +363,7 @@ static const char *keep_secrets(const struct fw_settings *old, struct fw_setting
         memcpy(new->wifi_password, old->wifi_password, sizeof new->wifi_password);
     }
     if (new->password[0] == '\0' && new->user[0] != '\0' && strcmp(old->user, new->user) == 0) {
-        if (!same_broker && old->password[0] != '\0')
+        if ((!same_firmware || !same_broker(old, new)) && old->password[0] != '\0')
             return "password";
         memcpy(new->password, old->password, sizeof new->password);
     }

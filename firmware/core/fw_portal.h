@@ -46,8 +46,8 @@ struct fw_portal {
  * Answer one request: the page at "/", the form at "/save", and for all else the way to "/", which
  * is how phones find a captive portal. Stored passwords are never sent. An empty one in the form
  * keeps what is stored, for the same network or user; but the MQTT password has to be typed again
- * when broker, port, TLS or fingerprint change, and both when the CA certificate or the address of
- * updates does.
+ * when broker, port, TLS or fingerprint change, or without TLS the network, and both when the CA
+ * certificate or the address of updates does.
  */
 void fw_portal_answer(const struct fw_portal *p,
                       const struct fw_request *request,

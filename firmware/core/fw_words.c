@@ -84,8 +84,11 @@ static const struct {
     {"user", {"Benutzer", "User"}, {"leer, wenn keiner n&ouml;tig ist", "empty if none is needed"}},
     {"password",
      {"Passwort", "Password"},
-     {"neu einzugeben, wenn sich Broker, Port, TLS, Zertifikat oder Update-Adresse &auml;ndern",
-      "to be typed again when broker, port, TLS, certificate or address of updates change"}},
+     {"neu einzugeben, wenn sich Broker, Port, TLS, Zertifikat oder Update-Adresse &auml;ndern, "
+      "ohne "
+      "TLS auch mit dem WLAN",
+      "to be typed again when broker, port, TLS, certificate or address of updates change, without "
+      "TLS also with the Wi-Fi"}},
     {"topic",
      {"Topic der Telegramme", "Topic of the telegrams"},
      {"ohne + und #; am Server SMARTMETER_RAWDATA_MQTT_TOPIC",

@@ -232,7 +232,7 @@ static void an_empty_password(void **state)
         const char *form, *wifi, *mqtt;
     } rows[] = {
         {"ssid=home&user=u&wifi_password=&password=", "wifi-secret", "mqtt-secret"},
-        {"ssid=other&user=u&wifi_password=&password=", "", "mqtt-secret"},
+        {"ssid=other&user=u&wifi_password=&password=y", "", "y"},
         {"ssid=home&user=v&wifi_password=&password=", "wifi-secret", ""},
         {"ssid=home&user=&wifi_password=&password=", "wifi-secret", ""},
         {"ssid=home&user=u&wifi_password=new+secret&password=x", "new secret", "x"},
@@ -264,6 +264,8 @@ static void a_stored_password_goes_nowhere_else(void **state)
     } rows[] = {
         {"broker=evil&port=1883", "password"},
         {"broker=b&port=1884", "password"},
+        {"ssid=evil&broker=b&port=1883", "password"},
+        {"broker=b&port=1883&wifi_password=evil1234", "password"},
         {"broker=b&port=1883&tls=1&fingerprint=" FINGERPRINT, "password"},
         {"broker=b&port=1883&fingerprint=" FINGERPRINT, "password"},
         {"broker=b&port=1883&wifi_password=x1234567&" CA_FORM, "password"},
@@ -296,6 +298,24 @@ static void a_stored_password_goes_nowhere_else(void **state)
         assert_null(strstr(d.saved.password, "secret"));
         buf_free(&d.page);
     }
+}
+
+/* With TLS it is the same broker wherever it stands. */
+static void the_network_may_change_with_tls(void **state)
+{
+    struct device d;
+
+    (void)state;
+    device_open(&d);
+    stored_secrets(&d);
+    d.settings.tls = 1;
+    strcpy(d.settings.fingerprint, FINGERPRINT);
+    ask(&d, "/save", "en",
+        "ssid=other&user=u&tls=1&fingerprint=" FINGERPRINT "&wifi_password=&password=&" SAME);
+    assert_int_equal(d.saves, 1);
+    assert_string_equal(d.saved.wifi_password, "");
+    assert_string_equal(d.saved.password, "mqtt-secret");
+    buf_free(&d.page);
 }
 
 /* Without a password there is nothing to lose. */
@@ -485,6 +505,7 @@ int main(void)
         cmocka_unit_test(what_is_sent_is_saved),
         cmocka_unit_test(an_empty_password),
         cmocka_unit_test(a_stored_password_goes_nowhere_else),
+        cmocka_unit_test(the_network_may_change_with_tls),
         cmocka_unit_test(an_open_broker_may_change),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_stored_certificate_will_do),
