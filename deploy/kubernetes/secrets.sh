@@ -13,7 +13,7 @@ umask 077
 random() { tr -dc 'A-Za-z0-9' </dev/urandom | head -c "$1"; }
 make() { [ -s "$1" ] || random "$2" >"$1"; }
 
-for file in $(grep -o '=[a-z-]*' kustomization.yaml | tr -d = | grep -vxE 'smartmeter-key|stream-key'); do
+for file in $(sed -n 's/.*files: \[//p' kustomization.yaml | grep -o '=[a-z-]*' | tr -d = | grep -vxE 'smartmeter-key|stream-key'); do
     make "$file" 32
 done
 make stream-key 40 # letters and digits are a Z85 key, as `zaehlwerk keygen` makes them

@@ -122,6 +122,23 @@ def pods(objects):
     return [Pod(objects, o) for o in objects if "template" in o.get("spec", {})]
 
 
+def operated(objects):
+    """What the operator makes of CloudNativePG's Clusters, as far as pods, Services and Secrets go: their names, labels and ports."""
+    made = []
+    for o in objects:
+        if o["kind"] == "Cluster":
+            name, ports = o["metadata"]["name"], [{"containerPort": p} for p in (5432, 8000, 9187)]
+            labels = {"cnpg.io/cluster": name, "app.kubernetes.io/name": "postgresql"}
+            made += [
+                {"kind": "Pods", "metadata": {"name": name}, "spec": {"template": {
+                    "metadata": {"labels": labels}, "spec": {"containers": [{"image": "", "ports": ports}]}}}},
+                {"kind": "Service", "metadata": {"name": f"{name}-rw"}, "spec": {"selector": {"cnpg.io/cluster": name}}},
+                {"kind": "Secret", "metadata": {"name": f"{name}-ca"}, "data": {
+                    k: base64.b64encode((FOLDER / "overlays/fleet/ca/postgresql.crt").read_bytes()).decode() for k in ("ca.crt", "ca.key")}},
+            ]  # fmt: skip
+    return made
+
+
 def services(objects):
     return {o["metadata"]["name"]: o["spec"] for o in objects if o["kind"] == "Service"}
 

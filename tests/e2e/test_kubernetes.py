@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import kubernetes
@@ -26,6 +27,9 @@ class Overlay:
     """What must hold for every overlay."""
 
     NAME, COMPONENTS, OPEN, SECRETS = "", (), {("dashboard", 8080)}, ""
+    API = ()  # who asks the API server
+    CHANGED = set()  # what the components change of the overlay
+    PRIVILEGED = ()  # who needs more than "restricted"
 
     @classmethod
     def prepare(cls):
@@ -34,6 +38,8 @@ class Overlay:
         cls.objects = kubernetes.build_with(folder, cls.NAME, *cls.COMPONENTS)
         cls.pods = kubernetes.pods(cls.objects)
         cls.ours = [p for p in cls.pods if p.program]
+        cls.operated = kubernetes.operated(cls.objects)
+        cls.peers = cls.pods + kubernetes.pods(cls.operated)
         cls.services = kubernetes.services(cls.objects)
         cls.policies = kubernetes.Policies(cls.objects)
 
@@ -43,9 +49,10 @@ class Overlay:
                 yield pod
 
     def test_alone(self):
-        """The overlay itself builds, and components only add to it."""
+        """The overlay itself builds, and components change what they must and only add otherwise."""
         alone = kubernetes.build(kubernetes.FOLDER / "overlays" / self.NAME)
-        self.assertEqual([o for o in alone if o not in self.objects], [])
+        changed = {(o["kind"], re.sub(r"-[0-9a-z]{10}$", "", o["metadata"]["name"])) for o in alone if o not in self.objects}
+        self.assertEqual(changed, self.CHANGED)
 
     def test_schemas(self):
         self.assertEqual(kubernetes.schema_problems(self.objects), [])
@@ -56,8 +63,9 @@ class Overlay:
     def test_restricted(self):
         """The Pod Security Standard "restricted", which the namespace enforces, and more."""
         labels = next(o for o in self.objects if o["kind"] == "Namespace")["metadata"]["labels"]
-        self.assertEqual(labels["pod-security.kubernetes.io/enforce"], "restricted")
-        for pod in self.each():
+        levels = {k.partition("/")[2]: v for k, v in labels.items() if k.startswith("pod-security")}
+        self.assertEqual(levels, {"enforce": "privileged" if self.PRIVILEGED else "restricted", "audit": "restricted", "warn": "restricted"})
+        for pod in self.each([p for p in self.pods if p.name not in self.PRIVILEGED]):
             self.assertEqual({k for k in pod.spec if k.startswith("host")}, set())
             own = pod.spec["securityContext"]
             self.assertEqual((own["runAsNonRoot"], own["seccompProfile"]), (True, {"type": "RuntimeDefault"}))
@@ -84,7 +92,7 @@ class Overlay:
 
     def test_volumes(self):
         """Every mount has its volume, every volume a mount and a source that is there."""
-        there = {(o["kind"], o["metadata"]["name"]) for o in self.objects + self.secrets()}
+        there = {(o["kind"], o["metadata"]["name"]) for o in self.objects + self.operated + self.secrets()}
         for pod in self.each():
             mounted = {m["name"] for c in pod.containers for m in c.get("volumeMounts", [])}
             self.assertEqual(mounted, set(pod.volumes))
@@ -142,7 +150,7 @@ class Overlay:
             return value
         kind, name, key = pod.file(value)
         if kind == "secret":
-            content = kubernetes.secret_files(self.secrets())[name][key]
+            content = kubernetes.secret_files(self.operated + self.secrets())[name][key]
         elif kind == "configMap":
             content = next(o for o in self.objects if o["metadata"]["name"] == name)["data"][key].encode()
         else:
@@ -166,7 +174,7 @@ class Overlay:
                 for pod in behind:
                     self.assertLessEqual({s.get("targetPort", s["port"]) for s in spec["ports"]}, pod.ports)
         streams = {h for p in self.ours for k, v in p.env.items() if k.endswith("_CONNECT") for h in re.findall("tcp://([^:]+)", v)}
-        self.assertEqual(streams, {"mqtt-ingest", "decryptor", "debouncer", "db-writer"})
+        self.assertEqual(streams, {"mqtt-ingest", "decryptor", "debouncer", "db-writer"} | set(self.PRIVILEGED))
         for host in streams:
             self.assertEqual((self.services[host]["clusterIP"], self.services[host]["publishNotReadyAddresses"]), ("None", True))
         for pod in self.pods:
@@ -175,29 +183,30 @@ class Overlay:
 
     def needed(self):
         """(from, to, port) of every way that the settings name; hosts that are no Service stand for themselves."""
-        found = set()
+        found, reached = set(), self.services | kubernetes.services(self.operated)
         for pod in self.pods:
             for host, port in kubernetes.wants(pod):
-                behind = [p.name for p in self.pods if host in self.services
-                          and kubernetes.matches({"matchLabels": self.services[host]["selector"]}, p.labels)]  # fmt: skip
+                behind = [p.name for p in self.peers if host in reached
+                          and kubernetes.matches({"matchLabels": reached[host]["selector"]}, p.labels)]  # fmt: skip
                 found |= {(pod.name, other, port) for other in behind or [host]}
         return found
 
     def test_edges(self):
         """The policies let through what the settings need, and nothing more, on either side."""
-        names = {p.name for p in self.pods}
-        ports = set().union(*(p.ports for p in self.pods)) | {22, 53, 80, 443, 6443, 8883}
+        names = {p.name for p in self.peers}
+        ports = set().union(*(p.ports for p in self.peers)) | {22, 53, 80, 443, 6443, 8883}
         inside = {e for e in self.needed() if e[1] in names}
         self.assertGreater(len(inside), 12)
-        self.assertEqual(self.policies.edges("Egress", self.pods, ports), inside)
-        everybody = {(p.name, name, port) for p in self.pods for name, port in self.OPEN}
-        self.assertEqual(self.policies.edges("Ingress", self.pods, ports), inside | everybody)
+        api = {(one, name, port) for one in self.API for name in names for port in (443, 6443)}
+        self.assertEqual(self.policies.edges("Egress", self.peers, ports), inside | api)
+        everybody = {(p.name, name, port) for p in self.peers for name, port in self.OPEN}
+        self.assertEqual(self.policies.edges("Ingress", self.peers, ports), inside | everybody)
 
     def test_ways_out_and_in(self):
         dns = {"namespace": {"kubernetes.io/metadata.name": "kube-system"}, "labels": {"k8s-app": "kube-dns"}}
         stranger = {"namespace": {"kubernetes.io/metadata.name": "default"}, "labels": {"k8s-app": "kube-dns", "zaehlwerk/readings": "yes"}}
         prometheus = {"namespace": {"kubernetes.io/metadata.name": "monitoring"}, "labels": {}}
-        outside = {(s, h, p) for s, h, p in self.needed() if h not in {p.name for p in self.pods}}
+        outside = {(s, h, p) for s, h, p in self.needed() if h not in {p.name for p in self.peers}}
         for pod in self.each():
             for protocol in ("UDP", "TCP"):
                 self.assertTrue(self.policies.allow("Egress", pod, dns, 53, protocol))
@@ -243,10 +252,10 @@ class Home(Overlay, Case):
 
     def test_volumes_are_of_this_machine(self):
         classes = [c["spec"]["storageClassName"] for p in self.pods for c in p.owner["spec"].get("volumeClaimTemplates", [])]
-        self.assertEqual(classes, ["local-path"] * 3)
+        self.assertEqual(classes, ["local-path"] * (3 + len(self.PRIVILEGED)))
 
     def test_broker(self):
-        """The broker's configuration is the shipped one and who may come in, and mosquitto takes it."""
+        """The broker's configuration is the shipped one and who may come in and do what, and mosquitto takes it."""
         maps = {o["metadata"]["name"].rpartition("-")[0]: o["data"] for o in self.objects if o["kind"] == "ConfigMap"}
         folder = self.world.path / "broker"
         for name in ("shipped", "own", "run", "secrets", "data"):
@@ -268,12 +277,53 @@ class Home(Overlay, Case):
         (folder / "run/mosquitto.conf").write_text(conf + ("user root\n" if os.getuid() == 0 else ""), encoding="utf-8")
         self.world.start("mosquitto", ["mosquitto", "-c", folder / "run/mosquitto.conf"])
 
-        def published(user, password):
-            return self.world.tool("mosquitto_pub", "-h", "127.0.0.1", "-p", port, "-u", user, "-P", password, "-t", "sensors/smartmeter",
-                                   "-q", "1", "-m", "x").returncode == 0  # fmt: skip
+        def tool(program, user, *argv, password=None):
+            password = password or (folder / "secrets" / user).read_text(encoding="utf-8")
+            return self.world.tool(program, "-h", "127.0.0.1", "-p", port, "-u", user, "-P", password, "-q", "1", *argv)
 
-        wait_until(lambda: published("receiver", (folder / "secrets/receiver").read_text(encoding="utf-8")), "the receiver may publish")
-        self.assertFalse(published("receiver", "guessed"))
+        def publish(user, topic, text, **more):
+            return tool("mosquitto_pub", user, "-r", "-t", topic, "-m", text, **more).returncode == 0
+
+        wait_until(lambda: publish("receiver", "sensors/smartmeter", "frame"), "the receiver may come in")
+        self.assertFalse(publish("receiver", "sensors/smartmeter", "x", password="guessed"))
+        for user, topic, text in (("publisher", "sensors/smartmeter/values", "values"), ("receiver", "sensors/smartmeter/values", "forged"),
+                                  ("home", "sensors/smartmeter", "forged")):  # fmt: skip
+            publish(user, topic, text)
+        read = {user: tool("mosquitto_sub", user, "-t", "sensors/smartmeter/#", "-W", "1", "--retained-only", "-v").stdout.decode()
+                for user in ("ingest", "home")}  # fmt: skip
+        self.assertEqual(read, {"ingest": "sensors/smartmeter frame\n", "home": "sensors/smartmeter/values values\n"})
+
+
+class HomeWithComponents(Home):
+    """The same with a meter at the machine itself, and what watches all."""
+
+    COMPONENTS, PRIVILEGED = ("serial-ingest", "monitoring"), ("serial-ingest",)
+    CHANGED = {("ConfigMap", "decryptor"), ("ConfigMap", "dashboard"), ("Deployment", "decryptor"), ("Deployment", "dashboard"), ("Namespace", "zaehlwerk")}
+
+    def test_what_is_beyond_restricted(self):
+        """The machine's devices, and the leave to open them, are all that this pod has more than the others."""
+        pod, other = (next(p for p in self.pods if p.name == n) for n in ("serial-ingest", "mqtt-ingest"))
+        own = dict(pod.spec["securityContext"])
+        self.assertEqual(own.pop("supplementalGroups"), [20])
+        self.assertEqual(own, other.spec["securityContext"])
+        self.assertEqual(pod.main["securityContext"], {"privileged": True, "readOnlyRootFilesystem": True})
+        self.assertEqual([v["hostPath"] for v in pod.volumes.values() if "hostPath" in v], [{"path": "/dev", "type": "Directory"}])
+        (mount,) = [m for m in pod.main["volumeMounts"] if m["name"] == "devices"]
+        self.assertTrue(mount["readOnly"] and pod.env["SERIAL_DEVICE"].startswith(mount["mountPath"] + "/"))
+        self.assertEqual((pod.spec["automountServiceAccountToken"], pod.spec["enableServiceLinks"]), (False, False))
+        self.assertFalse([k for k in pod.spec if k.startswith("host")])
+
+    def test_device_of_ones_own(self):
+        """As README.md has it: named in one's own kustomization."""
+        folder = self.world.path / "named"
+        folder.mkdir()
+        kubernetes.build_with(folder, self.NAME, *self.COMPONENTS)
+        path = folder / "kustomization.yaml"
+        patch = "{apiVersion: v1, kind: ConfigMap, metadata: {name: serial-ingest}, data: {SERIAL_DEVICE: /host/dev/serial/by-id/usb-one}}"
+        mine = yaml.safe_load(path.read_text(encoding="utf-8")) | {"patches": [{"patch": patch}]}
+        path.write_text(yaml.safe_dump(mine), encoding="utf-8")
+        pod = next(p for p in kubernetes.pods(kubernetes.build(folder)) if p.name == "serial-ingest")
+        self.assertEqual(pod.env["SERIAL_DEVICE"], "/host/dev/serial/by-id/usb-one")
 
 
 class Fleet(Overlay, Case):
@@ -354,6 +404,47 @@ class FleetWithComponents(Fleet):
         self.assertEqual(job.ports, ingest.ports)
 
 
+class FleetWithCloudNativePG(Fleet):
+    """The same with its database inside, as the operator makes it."""
+
+    COMPONENTS, API = ("cloudnative-pg",), ("database",)
+    CHANGED = {("ConfigMap", "database"), ("Deployment", "db-writer"), ("Deployment", "dashboard"), ("NetworkPolicy", "to-database")}
+
+    def needed(self):
+        return super().needed() | {("database", "database", port) for port in (5432, 8000)}
+
+    def test_who_reaches_the_database(self):
+        database = self.peers[-1]
+        operator = {"namespace": {"kubernetes.io/metadata.name": "cnpg-system"}, "labels": {"app.kubernetes.io/name": "cloudnative-pg"}}
+        other = {"namespace": operator["namespace"], "labels": {}}
+        for port in database.ports:
+            self.assertEqual(self.policies.allow("Ingress", database, operator, port), port in (5432, 8000))
+            self.assertFalse(self.policies.allow("Ingress", database, other, port))
+            self.assertFalse(self.policies.allow("Egress", database, {"ip": "198.51.100.1"}, port))
+        self.assertTrue(self.policies.allow("Egress", database, {"ip": "198.51.100.1"}, 6443))
+
+    def test_passwords(self):
+        """Each role's Secret has its name, and the password that the service with that role is given."""
+        cluster, secrets = self.of("Cluster")["database"], kubernetes.secret_files(self.secrets())
+        types = {o["metadata"]["name"]: o["type"] for o in self.secrets()}
+        self.assertEqual(cluster["bootstrap"]["initdb"]["secret"], cluster["managed"]["roles"][0]["passwordSecret"])
+        roles = {r["name"]: r["passwordSecret"]["name"] for r in cluster["managed"]["roles"]}
+        clients = [p for p in self.pods if "DB_USER" in p.env]
+        self.assertEqual({p.env["DB_USER"] for p in clients}, set(roles))
+        for pod in clients:
+            name = roles[pod.env["DB_USER"]]
+            _, mounted, key = pod.file(pod.env["DB_PASSWORD_FILE"])
+            self.assertEqual((types[name], secrets[name]), ("kubernetes.io/basic-auth", {"username": pod.env["DB_USER"].encode(), "password": secrets[mounted][key]}))
+
+    def test_commits_are_on_two_nodes(self):
+        cluster = self.of("Cluster")["database"]
+        self.assertEqual((cluster["instances"], cluster["postgresql"]["synchronous"]), (3, {"method": "any", "number": 1}))
+
+    def test_database_is_the_one_that_services_ask_for(self):
+        initdb, pod = self.of("Cluster")["database"]["bootstrap"]["initdb"], next(p for p in self.pods if p.name == "db-writer")
+        self.assertEqual((initdb["database"], initdb["owner"]), (pod.env["DB_NAME"], pod.env["DB_USER"]))
+
+
 class Checks(unittest.TestCase):
     """The checks above find what is wrong."""
 
@@ -373,6 +464,15 @@ class Checks(unittest.TestCase):
                 found = kubernetes.schema_problems([bad])
                 self.assertEqual(len(found), 1, found)
                 self.assertIn(path[-1], found[0][1])
+
+    def test_schema_of_operators(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cluster = next(o for o in kubernetes.build_with(folder, "fleet", "cloudnative-pg") if o["kind"] == "Cluster")
+        for key, value in (("instances", "three"), ("instance", 3)):
+            with self.subTest(key):
+                found = kubernetes.schema_problems([cluster | {"spec": cluster["spec"] | {key: value}}])
+                self.assertEqual(len(found), 1, found)
+                self.assertIn(key, found[0][1])
 
     def test_policies(self):
         objects = kubernetes.build(kubernetes.FOLDER / "overlays/home")

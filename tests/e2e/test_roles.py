@@ -4,12 +4,50 @@ import time
 
 import frames
 import records
+import yaml
 from browser import Dashboard
 from harness import BIN, ROOT, Case, wait_until
 from stores import Postgres
 
 SCRIPT = ROOT / "deploy/postgresql/roles.sql"
 WRITER, READER = "zaehlwerk_writer", "zaehlwerk_dashboard"
+
+
+COMPONENT = ROOT / "deploy/kubernetes/components/cloudnative-pg/cluster.yaml"
+
+
+class CloudNativePG(Case):
+    """What the operator runs once, without psql, leaves the rights that the script leaves."""
+
+    @classmethod
+    def prepare(cls):
+        cls.db = Postgres(cls.world)
+
+    def rights(self, database):
+        """Of the database, its schemas, tables to come, and the roles' settings; by whom granted does not count."""
+        return self.db.psql(f"""
+            SELECT 'database', array(SELECT regexp_replace(a::text, '/.*', '') FROM unnest(datacl) a WHERE a::text LIKE 'zaehlwerk%' OR a::text LIKE '=%' ORDER BY 1)
+              FROM pg_database WHERE datname = '{database}';
+            SELECT nspname, pg_get_userbyid(nspowner), nspacl FROM pg_namespace WHERE nspname IN ('public', 'smartmeter') ORDER BY 1;
+            SELECT pg_get_userbyid(defaclrole), defaclnamespace::regnamespace, defaclobjtype, defaclacl FROM pg_default_acl;
+            SELECT setrole::regrole, setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = '{database}'""",
+                            database).stdout.decode().splitlines()  # fmt: skip
+
+    def test_same_rights(self):
+        cluster = next(o for o in yaml.safe_load_all(COMPONENT.read_text(encoding="utf-8")) if o["kind"] == "Cluster")
+        initdb = cluster["spec"]["bootstrap"]["initdb"]
+        self.db.psql(f"CREATE ROLE postgres SUPERUSER; CREATE ROLE {initdb['owner']} LOGIN; ALTER DATABASE smartmeter OWNER TO {initdb['owner']}")
+        there = self.db.psql("SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'").stdout.strip() == b"1"
+        statements = [s for s in initdb["postInitApplicationSQL"] if there or "EXTENSION" not in s]
+        self.assertEqual(len(initdb["postInitApplicationSQL"]) - len(statements), 0 if there else 1)
+        for statement in statements:
+            self.db.psql(statement)
+        self.world.tool(self.db.bin / "psql", "-X", "-h", "127.0.0.1", "-p", self.db.port, "-U", "zw", "-d", "postgres", "-f", SCRIPT,
+                        "-v", "database=other", check=True)  # fmt: skip
+        mine, script = self.rights("smartmeter"), self.rights("other")
+        self.assertEqual(mine, script)
+        self.assertEqual(len(mine), 5)
+        self.assertEqual(self.db.psql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'smartmeter'").stdout, b"postgres\n")
 
 
 class Roles(Case):

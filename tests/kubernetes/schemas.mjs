@@ -1,6 +1,6 @@
 // schemas.mjs FOLDER: reads a JSON list of Kubernetes objects from stdin and prints a JSON list of what the API's
-// schemas, and those of the Prometheus operator, find wrong with them, as [object, problem]. FOLDER holds
-// node_modules (`make build/npm/kubernetes/.lock`).
+// schemas, and those of the operators, find wrong with them, as [object, problem]. FOLDER holds node_modules
+// (`make build/npm/kubernetes/.lock`).
 //
 // The schemas say nothing against a field that they do not know, which the API server would drop or refuse. So
 // each object is shown to its validator through a proxy that remembers what was looked at: what was not is unknown.
@@ -9,9 +9,13 @@ import { readFileSync } from "node:fs";
 
 const require = createRequire(`${process.argv[2]}/`);
 
+const operators = {
+    "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+    "postgresql.cnpg.io": "@kubernetes-models/cloudnative-pg",
+};
+
 function validatorOf({ apiVersion, kind }) {
-    const [group] = apiVersion.split("/");
-    const of = group === "monitoring.coreos.com" ? "@kubernetes-models/prometheus-operator" : "kubernetes-models";
+    const of = operators[apiVersion.split("/")[0]] ?? "kubernetes-models";
     return require(`${of}/${apiVersion}/${kind}`)[kind].prototype.validate;
 }
 
