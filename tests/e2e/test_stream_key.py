@@ -2,8 +2,11 @@
 
 import os
 import re
+import signal
 
+import test_consumers
 import zmq
+from frames import ROOT
 from harness import BIN, Case, wait_until
 from pipeline import SERVICES, Pipeline
 from stores import Sqlite
@@ -97,6 +100,32 @@ class Keyed(Case):
         self.assertEqual(without.lines('"meter"'), [])
         good.stop()
         without.stop()
+
+    def test_consumers_of_ones_own(self):
+        """The lines of proto/README.md, in both languages, as they stand there."""
+        text = (ROOT / "proto/README.md").read_text(encoding="utf-8")
+        python = "\n".join(re.findall(r"^    (readings\.curve_.*)$", text, re.M))
+        (node,) = re.findall(r"^    (const readings = new Subscriber\(\{ curve.*)$", text, re.M)
+        if not (self.world.path / "node_modules").exists():
+            (self.world.path / "node_modules").symlink_to(test_consumers.node_modules())
+        programs = {
+            "python": ["/usr/bin/python3", "-c", f"import os, zmq\nkey = open(os.environ['KEY'], 'rb').read().strip()\nreadings = zmq.Context().socket(zmq.SUB)\n{python}\n"
+                       "readings.connect(os.environ['AT'])\nreadings.subscribe('reading.')\nwhile True: print('heard', readings.recv_multipart()[0].decode(), flush=True)"],
+            "node": ["node", self.world.write("own.mjs", "import { readFileSync } from 'node:fs';\nimport { execFileSync } from 'node:child_process';\n"
+                     "import { Subscriber } from 'zeromq';\nconst key = readFileSync(process.env.KEY, 'utf8').trim();\n"
+                     f"const half = execFileSync('{BIN}/zaehlwerk', ['keygen', '--public'], {{ encoding: 'utf8' }}).trim();\n{node}\n"
+                     "readings.connect(process.env.AT);\nreadings.subscribe('reading.');\nfor await (const [topic] of readings) console.log('heard', topic.toString());")],
+        }  # fmt: skip
+        env = {"KEY": str(self.key_file), "STREAM_KEY_FILE": str(self.key_file), "AT": self.at("readings.decryptor")}
+        running = [self.world.start(f"own-{name}", argv, env) for name, argv in programs.items()]
+
+        def heard():
+            self.send(1)
+            return all(p.lines("heard reading.") for p in running)
+
+        for process in running:
+            process.ends.add(-signal.SIGTERM)
+        wait_until(heard, "both hear readings")
 
     def test_keygen(self):
         keys = {self.world.tool(BIN / "zaehlwerk", "keygen", check=True).stdout.decode() for _ in range(2)}
