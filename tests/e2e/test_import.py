@@ -2,12 +2,15 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import os
 import pty
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
@@ -358,3 +361,60 @@ class Tls(Case):
         self.assertIn("10 new", self.run_import(0, IMPORT_DB_TLS="1", IMPORT_DB_CA_FILE=f"{self.world.path}/cert.pem"))
         self.assertIn("IMPORT_DB_CA_FILE", self.run_import(69, IMPORT_DB_TLS="1"))
         self.assertIn("IMPORT_DB_TLS=1", self.run_import(77, IMPORT_DB_TLS="0"))
+
+
+def mixed(one, other):
+    return bytes(a ^ b for a, b in zip(one, other))
+
+
+class MySql8(Case):
+    """caching_sha2_password, MySQL 8's default, whose plugin is a file of libmariadb3. Debian has no MySQL 8: a stand-in that speaks
+    it up to the first question, which it refuses."""
+
+    PASSWORD, SALT = b"pa;ss'\"word", bytes(range(65, 85))
+
+    @classmethod
+    def prepare(cls):
+        cls.key = cls.world.path / "rsa.pem"
+        cls.world.tool("openssl", "genrsa", "-out", cls.key, "2048", check=True)
+        cls.half = cls.world.tool("openssl", "rsa", "-in", cls.key, "-pubout", check=True).stdout
+
+    def serve(self, listener, cached):
+        """One client. True when it has proved its password: by a digest when the server has one cached, else under the server's RSA key."""
+        peer, _ = listener.accept()
+        with peer, peer.makefile("rb") as stream:
+
+            def take():
+                head = stream.read(4)
+                return stream.read(int.from_bytes(head[:3], "little"))
+
+            def say(seq, octets):
+                peer.sendall(len(octets).to_bytes(3, "little") + bytes([seq]) + octets)
+
+            say(0, b"\x0a8.0.36\0" + bytes(4) + self.SALT[:8] + b"\0\x09\xa2\xff\x02\0\x08\0\x15" + bytes(10) + self.SALT[8:] + b"\0caching_sha2_password\0")
+            user, _, rest = take()[32:].partition(b"\0")
+            once = hashlib.sha256(self.PASSWORD).digest()
+            right = user == b"reader" and rest[1:33] == mixed(once, hashlib.sha256(hashlib.sha256(once).digest() + self.SALT).digest())
+            say(2, b"\x01\x03" if cached else b"\x01\x04")
+            if not cached:
+                right &= take() == b"\x02"  # it has no TLS, so it asks for the key
+                say(4, b"\x01" + self.half)
+                plain = self.world.tool("openssl", "pkeyutl", "-decrypt", "-inkey", self.key, "-pkeyopt", "rsa_padding_mode:oaep", stdin=take(), check=True).stdout
+                right &= mixed(plain, self.SALT * 2) == self.PASSWORD + b"\0"
+            say(3 if cached else 6, b"\0\0\0\2\0\0\0")
+            right &= take().startswith(b"\x03SET time_zone")
+            say(1, b"\xff\x51\x04#HY000that is enough")
+            self.told.append(right)
+
+    def test_password(self):
+        for cached in (True, False):
+            with self.subTest(cached=cached), socket.create_server(("127.0.0.1", 0)) as listener:
+                self.told = []
+                server = threading.Thread(target=self.serve, args=(listener, cached), daemon=True)
+                server.start()
+                result = self.world.tool(BIN / "zaehlwerk", "import", "--meter", METER, env=Sqlite(self.world).env | {
+                    "IMPORT_DB_HOST": "127.0.0.1", "IMPORT_DB_PORT": str(listener.getsockname()[1]), "IMPORT_DB_USER": "reader",
+                    "IMPORT_DB_PASSWORD": self.PASSWORD.decode()})  # fmt: skip
+                server.join(10)
+                self.assertEqual((self.told, result.returncode), ([True], 69), result.stderr)
+                self.assertIn(b"that is enough", result.stderr)
