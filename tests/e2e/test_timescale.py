@@ -30,7 +30,8 @@ class Server(Case):
         cls.db = Postgres(cls.world)
         cls.available = bool(cls.db.query("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"))
         if cls.available:
-            cls.db.restart("shared_preload_libraries = 'timescaledb'\ntimescaledb.telemetry_level = 'off'\nmax_locks_per_transaction = 256")
+            cls.db.restart("shared_preload_libraries = 'timescaledb'\ntimescaledb.telemetry_level = 'off'\nmax_locks_per_transaction = 256\n"
+                           "max_worker_processes = 40\ntimescaledb.max_background_workers = 24")  # a scheduler for each database, and its jobs
         cls.wires = records.Wires(cls.world)
         cls.seq = 0
 
