@@ -29,6 +29,7 @@ const struct rows_dialect pg_rows_dialect = {
     .last_read = "l.start + l.last_s * interval '1 second'",
     .received_ms = "(extract(epoch FROM h.received_at) * 1000)::bigint",
     .counter = "CASE h.counter WHEN 2147483647 THEN -1 ELSE h.counter::bigint + 2147483648 END",
+    .lateral = true,
 };
 
 /* A server that was stopped, or is gone without a word, ends no statement. */

@@ -140,9 +140,19 @@ void rows_select_meters(const struct rows_dialect *d,
                         size_t max,
                         char sql[ROWS_SQL_CHARS])
 {
-    char columns[1024];
+    char columns[1024], last[320];
 
     print_columns(d, "m.time", columns);
+    if (d->lateral)
+        snprintf(last, sizeof last,
+                 "LATERAL (SELECT * FROM %s_compact c WHERE c.time = m.time AND c.meter = m.id "
+                 "ORDER BY c.counter DESC LIMIT 1) h ON true",
+                 table);
+    else
+        snprintf(last, sizeof last,
+                 "%s_compact h ON h.time = m.time AND h.meter = m.id AND h.counter = (SELECT "
+                 "max(c.counter) FROM %s_compact c WHERE c.time = m.time AND c.meter = m.id)",
+                 table, table);
     snprintf(
         sql, ROWS_SQL_CHARS,
         "WITH newest AS (SELECT meter, max(time) AS time FROM (SELECT meter, time FROM "
@@ -155,11 +165,9 @@ void rows_select_meters(const struct rows_dialect *d,
         "quarters x WHERE x.meter = m.id AND x.first_s IS NOT NULL) LEFT JOIN quarters l ON "
         "l.meter = m.id AND l.start = (SELECT max(x.start) FROM quarters x WHERE x.meter = "
         "m.id AND x.first_s IS NOT NULL)) SELECT %s, m.number, %sm.first_seen%s, m.last_win, "
-        "m.last_wout FROM seen m LEFT JOIN %s_compact h ON h.time = m.time AND h.meter = m.id "
-        "AND h.counter = (SELECT max(c.counter) FROM %s_compact c WHERE c.time = m.time AND "
-        "c.meter = m.id) ORDER BY m.meter",
+        "m.last_wout FROM seen m LEFT JOIN %s ORDER BY m.meter",
         table, d->instant_open, now - NEWEST_SECONDS, d->instant_close, NEWEST_ROWS, d->last_read,
-        d->last_read, max, columns, d->seconds_open, d->seconds_close, table, table);
+        d->last_read, max, columns, d->seconds_open, d->seconds_close, last);
 }
 
 static int64_t number(const char *text)

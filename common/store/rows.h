@@ -84,6 +84,7 @@ struct rows_dialect {
     const char *received_ms;                  /* arrival of row h, ms */
     const char *counter;                      /* the counter of row h; -1: none */
     const char *last_read;                    /* time of the last reading of quarter l */
+    bool lateral; /* it knows LATERAL, which keeps TimescaleDB from joining all chunks */
 };
 
 #define ROWS_SQL_CHARS 4096

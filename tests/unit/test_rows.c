@@ -408,7 +408,7 @@ static void a_slow_look_is_no_lost_database(void **state)
 static void an_index_is_used(void **state)
 {
     static const struct rows_dialect sqlite = {
-        "", "", "", "", "h.time * 1000 + h.delay", "h.counter", "l.start + l.last_s"};
+        "", "", "", "", "h.time * 1000 + h.delay", "h.counter", "l.start + l.last_s", false};
     static const struct {
         enum rows_table table;
         const char *plan;
