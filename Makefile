@@ -73,7 +73,7 @@ test-compose:
 check: $(UNIT)
 	@bad=; for t in $^; do $$t || bad="$$bad $$t"; done; test -z "$$bad" || { echo "failed:$$bad"; false; }
 
-tests: $(UNIT) $(addprefix $B/test/,fuzz_firmware portal_host pin_host) build/npm/browser/.lock build/npm/kubernetes/.lock
+tests: $(UNIT) $(addprefix $B/test/,fuzz_firmware fuzz_import portal_host pin_host) build/npm/browser/.lock build/npm/kubernetes/.lock
 
 bench:
 	@deploy/native/packages.sh test

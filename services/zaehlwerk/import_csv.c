@@ -156,7 +156,7 @@ static int lay_out_head(struct csv_source *s, bool *names, char why[IMPORT_WHY_C
         return lay_out_columns(s, why);
     }
     for (size_t i = 0; i < c->count && *names && rc == 0; i++)
-        rc = i < IMPORT_FIELDS_MAX ? add_column(s, c->text[i], why) : -EINVAL;
+        rc = add_column(s, i < IMPORT_FIELDS_MAX ? c->text[i] : "", why);
     if (!*names && import_layout_guess(&s->layout, c->count) != 0) {
         snprintf(why, IMPORT_WHY_CHARS,
                  "the first line names no columns and has %zu fields: --columns must tell",

@@ -120,7 +120,8 @@ def jobs():
         yield Job(name, [sys.executable, HERE / "run.py", "--class", name])
     yield Job("model", [ROOT / "tests/model.sh"])  # beside the short ones: the chaos would take its processors
     yield Job("firmware on an emulated chip", [ROOT / "tests/firmware/run.sh"])
-    yield Job("firmware fuzz corpus", [UNIT / "fuzz_firmware", ROOT / "tests/fuzz/firmware.hex"])
+    for name in ("firmware", "import"):
+        yield Job(f"{name} fuzz corpus", [UNIT / f"fuzz_{name}", ROOT / f"tests/fuzz/{name}.hex"])
     sources = {p.stem for p in (ROOT / "tests/unit").glob("test_*.c")}  # a program without a source is an old one
     for path in sorted(UNIT.glob("test_*")):
         if path.name in sources and os.access(path, os.X_OK):

@@ -24,8 +24,7 @@
 #include "hdlc.h"
 #include "hex.h"
 #include "mbus.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "replay.h"
 
 static uint8_t *copy(const void *octets, size_t len)
 {
@@ -235,31 +234,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(exact);
     return 0;
 }
-
-#ifdef FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    static char line[1 << 16];
-    static uint8_t octets[sizeof line / 2];
-    unsigned inputs = 0;
-
-    for (int i = 1; i < argc; i++) {
-        FILE *in = fopen(argv[i], "r");
-
-        if (in == NULL)
-            return 1;
-        while (fgets(line, sizeof line, in) != NULL) {
-            size_t len = strcspn(line, "\n");
-
-            line[len] = '\0';
-            if (hex_decode(line, octets, len / 2) != 0)
-                return 1;
-            LLVMFuzzerTestOneInput(octets, len / 2);
-            inputs++;
-        }
-        fclose(in);
-    }
-    printf("1..1\n%s - %u inputs\n", inputs > 0 ? "ok" : "not ok", inputs);
-    return inputs == 0;
-}
-#endif

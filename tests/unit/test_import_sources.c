@@ -138,6 +138,8 @@ static void dumps(void **state)
         check_file(rows[i].why, rows[i].text, NULL, rows[i].want);
 }
 
+#define TEN "x,x,x,x,x,x,x,x,x,x,"
+
 static void csv_forms(void **state)
 {
     static const struct {
@@ -168,6 +170,7 @@ static void csv_forms(void **state)
         {"no time", "id,WIn\n1,2\n", NULL, "-22: no column timestamp"},
         {"no energy", "id,time\n1,2\n", NULL, "-22: no column WIn"},
         {"one twice", "time,WIn,timestamp\n1,2,3\n", NULL, "-22: column timestamp is there twice"},
+        {"too many", TEN TEN TEN TEN TEN TEN TEN "time,WIn\n", NULL, "-22: more than 64 columns"},
         {"names alone", "timestamp,WIn\n", NULL, ""},
         {"a number with much behind it",
          "timestamp,WIn\n17,1111111111111111111111111111111111111111111111111111111111111111111\n",
