@@ -14,12 +14,13 @@ static const char text[] =
 
 /* Its version, and why it is not used ("" when it is); no row without it. */
 static const char look[] =
-    "SELECT e.extversion, CASE WHEN coalesce(current_setting('timescaledb.license', true), '') <> "
-    "'timescale' THEN 'its license is ' || coalesce(nullif(current_setting('timescaledb.license', "
-    "true), ''), 'not known: the server has not loaded it') WHEN n.nspname <> 'public' THEN 'it is "
-    "not in schema public' WHEN string_to_array(substring(e.extversion from '^\\d+\\.\\d+'), "
-    "'.')::int[] < '{2,22}' THEN 'it is older than 2.22' ELSE '' END FROM pg_extension e JOIN "
-    "pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb'";
+    "SELECT e.extversion, CASE WHEN l.name = 'apache' THEN 'its license is apache, which has no "
+    "columnstore' WHEN l.name <> 'timescale' THEN 'its license is not known: the server has not "
+    "loaded it' WHEN n.nspname <> 'public' THEN 'it is not in schema public' WHEN "
+    "string_to_array(substring(e.extversion from '^\\d+\\.\\d+'), '.')::int[] < '{2,22}' THEN "
+    "'it is older than 2.22' ELSE '' END FROM pg_extension e JOIN pg_namespace n ON n.oid = "
+    "e.extnamespace CROSS JOIN (SELECT coalesce(current_setting('timescaledb.license', true), '') "
+    "AS name) l WHERE e.extname = 'timescaledb'";
 
 /* Once for each process: what it is will hardly change while it runs. */
 static void tell(struct pg_store *s, const char *version, const char *reason)

@@ -100,6 +100,40 @@ class Plain(Server):
         self.assertEqual(process.metric("database_jobs_failing"), 0)
 
 
+class Apache(Server):
+    """An apache build, or a server that was told to be one."""
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        if cls.available:
+            cls.db.restart("timescaledb.license = 'apache'")
+
+    def setUp(self):
+        if not self.available:
+            self.skipTest(NOT_HERE)
+
+    def test_says_what_is_missing_and_does_without(self):
+        """Ordinary tables; what is too old goes in batches; the dashboard reads."""
+        self.database("apache", True)
+        process, push = self.writer("apache", "apache")
+        self.assertEqual(len(process.lines("event=timescaledb", 'state="not used"', "its license is apache, which has no columnstore")), 1)
+        rows = [(Read(METER, i, BEGIN + i * 3600, VALUES), make, {}) for i in range(600) for make in (records.reading, records.debounced)]
+        self.send(push, rows)
+        self.committed(process, len(rows))
+        process.stop()
+        process, _ = self.writer("apache-bounded", "apache", HISTORY_KEEP_DAYS="10", DEBOUNCED_KEEP_DAYS="5")
+        for table, days in (("history", 10), ("debounced", 5)):
+            wait_until(lambda t=table: process.metric("rows_dropped_total", table=t), f"old {table} is dropped")
+            self.assertEqual(process.metric("rows_dropped_total", table=table), 599 - 24 * days)
+        self.assertEqual(self.ask("apache", "SELECT (SELECT count(*) FROM history), (SELECT count(*) FROM historydebounced)"), "241|121")
+        self.assertEqual(self.ask("apache", "SELECT count(*) FROM timescaledb_information.hypertables"), "0")
+        self.assertEqual(process.metric("database_jobs_failing"), 0)
+        dash = Dashboard(self.world, self.env("apache", "zaehlwerk_dashboard") | {"READINGS_CONNECT": self.wires.endpoint("readings")})
+        wait_until(lambda: dash.state()["meters"], "the dashboard has seen the meter")
+        process.stop()
+
+
 class Hypertables(Server):
     @classmethod
     def prepare(cls):
