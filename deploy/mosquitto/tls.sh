@@ -24,6 +24,7 @@ issue() {
     printf '%s\nbasicConstraints=critical,CA:FALSE\nauthorityKeyIdentifier=keyid\n' "$3" >"$1.ext"
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "$1.key.new" -subj "/CN=$2" -out "$1.csr" 2>/dev/null
     openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -days "$days" -extfile "$1.ext" -out "$1.crt.new" 2>/dev/null
+    [ ! -e "$1.key" ] || chown "$(stat -c %u:%g "$1.key")" "$1.key.new" # the next one is the broker's, too
     mv "$1.key.new" "$1.key"
     mv "$1.crt.new" "$1.crt"
     chmod 644 "$1.crt"

@@ -297,8 +297,15 @@ class Tls(Case):
         self.assertIn(f"variable={variable} ", lines[0])
 
     def test_tls_sh_keeps_its_authority(self):
+        """And the next certificate's key is whose the one before was: the broker reads it."""
         before = (self.world.path / "good/ca.crt").read_bytes()
         tls_sh(self.world, "good", "client", "another")
+        key = self.world.path / "good/another.key"
+        if os.getuid() == 0:
+            os.chown(key, 12345, 12345)
+        owner, octets = key.stat().st_uid, key.read_bytes()
+        tls_sh(self.world, "good", "client", "another")
+        self.assertEqual((key.stat().st_uid, key.read_bytes() == octets), (owner, False))
         self.assertEqual((self.world.path / "good/ca.crt").read_bytes(), before)
         self.assertEqual([(p.name, p.stat().st_mode & 0o077) for p in (self.world.path / "good").glob("*.key") if p.stat().st_mode & 0o077], [])
         for wrong in (["client", "ca"], ["client", "a/b"], ["server"], ["what", "x"]):
