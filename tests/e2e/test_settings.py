@@ -8,6 +8,7 @@ import sqlite3
 import threading
 
 import frames
+from frames import ROOT
 from harness import BIN, Case, free_port, wait_until
 from stores import Postgres
 
@@ -258,6 +259,20 @@ class Settings(Case):
                 listed = re.findall(r"^  ([A-Z][A-Z0-9_]+) +\S.*\[.+\]$", out, re.M)
                 self.assertEqual(sorted(listed), sorted(settings))
                 self.assertNotIn(KEY, out)
+
+    def test_readme_names_every_setting(self):
+        """Its table: those of the services, and of the commands; `SURPLUS_...` stands for all that begin so, `..._BIND` for all that end so."""
+        text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Settings\n")[2].partition("\n## ")[0]
+        named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", text))
+        begin, end = tuple(re.findall(r"`([A-Z_]+_)\.\.\.`", text)), tuple(re.findall(r"`\.\.\.(_[A-Z]+)`", text))
+        self.assertTrue(begin and end)
+        programs = [[p.parent.name] for p in sorted((ROOT / "services").glob("*/main.c"))]
+        programs += [["zaehlwerk", c] for c in re.findall(r"^  ([a-z]+) ", self.world.tool(BIN / "zaehlwerk", "--help").stdout.decode(), re.M)]
+        found = set()
+        for program, *command in programs:
+            found |= set(re.findall(r"^  ([A-Z][A-Z0-9_]+) +\S.*\[.+\]$", self.world.tool(BIN / program, *command, "--help").stdout.decode(), re.M))
+        self.assertGreater(len(found), 80)
+        self.assertEqual({s for s in found - named if not s.startswith(begin) and not s.endswith(end)}, set())
 
     def test_value_from_a_file(self):
         env = {"SMARTMETER_KEY": "", "SMARTMETER_KEY_FILE": str(self.world.path / "key")}
