@@ -39,7 +39,6 @@ static void print_metrics(const struct http *h, FILE *out)
 {
     vitals_print(h->svc, h->started, out);
     metrics_print(h->svc->metrics, out);
-    metrics_print(h->svc->link_metrics, out);
 }
 
 static unsigned print_health(const struct http *h, FILE *out)

@@ -9,18 +9,13 @@
 #include <sys/un.h>
 
 #include "log.h"
+#include "vitals.h"
 
 enum {
     TURN = 100,   /* events before others have their turn */
     CALLERS = 64, /* accepted connections whose address is remembered */
     CALLER_CHARS = 72,
     ENDED_OFTEN = 3, /* ended by the producer so often in a row: no accident */
-};
-
-const struct metric_def link_watch_metrics[] = {
-    {"zaehlwerk_stream_refused_total", METRIC_COUNTER, "reason",
-     "Connections of streams that were refused, by this end or by the other."},
-    {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
 /* Who connected to a binding socket. */
@@ -69,7 +64,7 @@ static void tell(const struct link_watch *w, const struct refusal *why, const ch
     char what[256];
     int64_t held;
 
-    metrics_add(w->svc->link_metrics, 0, why->reason, 1);
+    metrics_add(w->svc->vitals, VITALS_REFUSED, why->reason, 1);
     if (why->advice == NULL) {
         log_debug("stream-refused", LOG_S("setting", w->variable), LOG_S("peer", peer),
                   LOG_S("reason", why->reason));

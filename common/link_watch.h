@@ -30,7 +30,4 @@ int link_watch_open(struct svc *svc,
 /** Before the socket is closed; NULL is fine. */
 void link_watch_free(struct link_watch *w);
 
-/** The metrics of all streams of a process (svc.link_metrics). */
-extern const struct metric_def link_watch_metrics[];
-
 #endif

@@ -16,7 +16,6 @@
 #include "http.h"
 #include "link.h"
 #include "link_key.h"
-#include "link_watch.h"
 #include "log.h"
 #include "vitals.h"
 
@@ -153,9 +152,8 @@ int svc_start(struct svc *svc, const struct svc_info *info, void *self, int argc
     svc->states = calloc(1, sizeof *svc->states);
     svc->metrics = metrics_new(info->metrics);
     svc->vitals = metrics_new(vitals_metrics);
-    svc->link_metrics = metrics_new(link_watch_metrics);
     if (svc->signals < 0 || svc->loop == NULL || svc->states == NULL || svc->metrics == NULL ||
-        svc->vitals == NULL || svc->link_metrics == NULL)
+        svc->vitals == NULL)
         return -ENOMEM;
     pthread_mutex_init(&svc->states->lock, NULL);
     for (const char *const *need = info->needs; *need != NULL; need++)
@@ -366,8 +364,7 @@ void svc_close(struct svc *svc, void *self)
     svc->states = NULL;
     metrics_free(svc->metrics);
     metrics_free(svc->vitals);
-    metrics_free(svc->link_metrics);
-    svc->metrics = svc->vitals = svc->link_metrics = NULL;
+    svc->metrics = svc->vitals = NULL;
     if (svc->signals >= 0)
         close(svc->signals);
     svc->signals = -1;

@@ -57,9 +57,8 @@ struct svc {
     const struct svc_info *info;
     struct svc_conf conf;
     struct metrics *metrics;
-    struct metrics *vitals;       /* of every service (vitals.h) */
-    struct metrics *link_metrics; /* of the streams (link_watch.h) */
-    struct _zactor_t *door;       /* of the streams' producers, with a STREAM_KEY (link_key.h) */
+    struct metrics *vitals; /* of every service (vitals.h) */
+    struct _zactor_t *door; /* of the streams' producers, with a STREAM_KEY (link_key.h) */
     struct _zloop_t *loop;
     struct http *http;
     int signals;               /* signalfd, or -1 */

@@ -9,11 +9,13 @@
 
 #include "svc.h"
 
-enum { PEERS, STREAM_CHARS = 32 };
+enum { STREAM_CHARS = 32 };
 
 const struct metric_def vitals_metrics[] = {
-    [PEERS] = {"zaehlwerk_stream_producers", METRIC_GAUGE, "stream",
-               "Producers that this service is connected to now."},
+    [VITALS_PRODUCERS] = {"zaehlwerk_stream_producers", METRIC_GAUGE, "stream",
+                          "Producers that this service is connected to now."},
+    [VITALS_REFUSED] = {"zaehlwerk_stream_refused_total", METRIC_COUNTER, "reason",
+                        "Connections of streams that were refused, by this end or by the other."},
     {NULL, METRIC_GAUGE, NULL, NULL},
 };
 
@@ -27,7 +29,7 @@ void vitals_peers(struct svc *svc, const char *variable, size_t up)
     for (size_t i = 0; i < len; i++)
         stream[i] = (char)tolower((unsigned char)variable[i]);
     stream[len] = '\0';
-    metrics_set(svc->vitals, PEERS, stream, (int64_t)up);
+    metrics_set(svc->vitals, VITALS_PRODUCERS, stream, (int64_t)up);
 }
 
 /* Octets in memory, 0 where /proc does not tell. */

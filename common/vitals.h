@@ -10,7 +10,8 @@
 
 struct svc;
 
-/** Of svc->vitals; the rest is read when it is printed. */
+/** Of svc->vitals, in this order; the rest is read when it is printed. */
+enum { VITALS_PRODUCERS, VITALS_REFUSED };
 extern const struct metric_def vitals_metrics[];
 
 /** A consumer is connected to so many producers of a stream; `variable` is X_CONNECT. */

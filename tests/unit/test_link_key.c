@@ -10,8 +10,8 @@
 #include "capture.h"
 #include "link.h"
 #include "link_key.h"
-#include "link_watch.h"
 #include "scratch.h"
+#include "vitals.h"
 
 static struct capture capture;
 static struct link *bound, *connected;
@@ -24,7 +24,7 @@ static int open_all(void **state)
 {
     int rc = scratch_open(state) != 0 || loop_open(state) != 0;
 
-    svc.link_metrics = metrics_new(link_watch_metrics);
+    svc.vitals = metrics_new(vitals_metrics);
     snprintf(endpoint, sizeof endpoint, "ipc://%s/link", scratch);
     got = 0;
     return rc != 0 || link_key_make(key) != 0 || link_key_make(other) != 0;
@@ -37,7 +37,7 @@ static int close_all(void **state)
     link_free(bound);
     connected = bound = NULL;
     link_key_close(&svc.door);
-    metrics_free(svc.link_metrics);
+    metrics_free(svc.vitals);
     return loop_close(state) | scratch_close(state);
 }
 
@@ -133,9 +133,9 @@ static bool both_refused(void *arg)
 
     /* a reason that both ends give is counted by both */
     return strcmp(p->bound_reason, p->connected_reason) == 0
-               ? metrics_get(svc.link_metrics, 0, p->bound_reason) >= 6
-               : metrics_get(svc.link_metrics, 0, p->bound_reason) > 0 &&
-                     metrics_get(svc.link_metrics, 0, p->connected_reason) > 0;
+               ? metrics_get(svc.vitals, VITALS_REFUSED, p->bound_reason) >= 6
+               : metrics_get(svc.vitals, VITALS_REFUSED, p->bound_reason) > 0 &&
+                     metrics_get(svc.vitals, VITALS_REFUSED, p->connected_reason) > 0;
 }
 
 /* A line about this setting, with what to do, and with who it was as far as he waited for that. */
@@ -205,7 +205,7 @@ static void for_topics_too(void **state)
 static bool other_key(void *arg)
 {
     (void)arg;
-    return metrics_get(svc.link_metrics, 0, "other-key") > 0;
+    return metrics_get(svc.vitals, VITALS_REFUSED, "other-key") > 0;
 }
 
 /* The public key alone opens no door: the secret one must fit it. */
@@ -257,7 +257,7 @@ static void what_was_refused_is_tried_again(void **state)
 static bool has_ended(void *arg)
 {
     (void)arg;
-    return metrics_get(svc.link_metrics, 0, "ended") > 0;
+    return metrics_get(svc.vitals, VITALS_REFUSED, "ended") > 0;
 }
 
 static int knock(const char *words)
