@@ -22,11 +22,12 @@ class MariaDB:
     def __init__(self, world, *options):
         self.world, self.socket, self.port = world, world.path / "my.sock", free_port()
         data, user = world.path / "mydata", f"--user={getpass.getuser()}"
-        world.tool("mariadb-install-db", "--no-defaults", f"--datadir={data}", user, "--auth-root-authentication-method=normal",
+        tmp = f"--tmpdir={world.path}"  # a server that starts removes the temporary tables of all that share it
+        world.tool("mariadb-install-db", "--no-defaults", f"--datadir={data}", user, tmp, "--auth-root-authentication-method=normal",
                    "--skip-test-db", "--innodb-log-file-size=8M", check=True)  # fmt: skip
         self.process = world.start(
             "mariadbd", ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
-                         user, "--secure-file-priv=", "--skip-name-resolve", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", *options])  # fmt: skip
+                         user, tmp, "--secure-file-priv=", "--skip-name-resolve", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", *options])  # fmt: skip
         wait_until(lambda: self.client("SELECT 1", check=False).returncode == 0, "MariaDB answers")
         self.sql("CREATE DATABASE smartmeter")
         self.sql("CREATE USER 'reader'@'%' IDENTIFIED BY 'pa;ss''\\\"word'; GRANT SELECT ON smartmeter.* TO 'reader'@'%'")
