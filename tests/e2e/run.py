@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
 SECONDS = 600 + int(os.environ.get("CHAOS_SECONDS") or 0)  # on a quiet machine no job takes a quarter of the first
 LONG = {"test_compose": 2400}  # seconds; builds all images
-JOBS = int(os.environ.get("E2E_JOBS") or os.cpu_count() or 1)  # images are built beside them
+JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) * 3 // 2 or 1)  # most of the time they wait
 # The long ones first, so that the end is not one job alone.
 FIRST = ["test_compose", "test_import.OnPostgres", "test_import.OnSqlite", "test_chaos", "test_browser", "test_run", "test_rollout", "test_slots.Orphan", "test_check", "test_deb", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
          "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]

@@ -7,9 +7,18 @@
 #include "capture.h"
 #include "mqtt_ingest.h"
 
-static const struct mqtt_conf broker = {
-    .ca_file = (char[]){""}, .cert_file = (char[]){""}, .cert_key_file = (char[]){""}};
-static const struct slots_conf one = {.count = 1, .fixed = (char[]){""}};
+static struct mqtt_ingest settings(char *raw, char *values)
+{
+    static char none[] = "";
+
+    return (struct mqtt_ingest){
+        .mqtt_conf = {.ca_file = none, .cert_file = none, .cert_key_file = none},
+        .ingest.refill_since = none,
+        .raw_topics = raw,
+        .values_topic = values,
+        .slots = {.count = 1, .fixed = none},
+    };
+}
 
 static void a_loop_is_refused(void **state)
 {
@@ -50,8 +59,7 @@ static void a_loop_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         char raw[64], values[64];
-        struct mqtt_ingest self = {
-            .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
+        struct mqtt_ingest self = settings(raw, values);
         const char *log;
         int rc;
 
@@ -72,8 +80,7 @@ static void a_loop_is_refused(void **state)
 static void the_number_of_filters_is_bounded(void **state)
 {
     char raw[4 * (MQTT_FILTERS_MAX + 1)] = "", values[] = "values";
-    struct mqtt_ingest self = {
-        .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = settings(raw, values);
     static struct capture capture;
     int rc[2];
 
@@ -92,8 +99,7 @@ static void the_number_of_filters_is_bounded(void **state)
 static void long_topics_do_no_harm(void **state)
 {
     static char raw[4001], values[4001];
-    struct mqtt_ingest self = {
-        .mqtt_conf = broker, .raw_topics = raw, .values_topic = values, .slots = one};
+    struct mqtt_ingest self = settings(raw, values);
     static struct capture capture;
     int rc;
 
