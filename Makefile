@@ -102,7 +102,7 @@ deb:
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(MAN)
 	@VERSION='$(VERSION)' deploy/native/deb.sh
 
-images:
+images: $(if $(shell command -v npm),build/npm/dashboard/.lock)
 	@deploy/docker/images.sh $(VERSION) $(notdir $(BINS))
 sbom:
 	@mkdir -p build/sbom

@@ -4,6 +4,7 @@
 #   SOURCE_DATE_EPOCH  the time of all that is built; the last commit's
 #   EXTRA_CA_FILE      certificates (PEM) to trust besides Debian's while building; those that this
 #                      machine's administrator has added, of which no image gets one
+#   BUILD_NETWORK      the network that the build uses (docker build --network)
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +18,7 @@ build="docker build"
 for name in "$@"; do
     $build --file deploy/docker/Dockerfile --target "$name" --tag "zaehlwerk/$name:$version" \
         --build-arg "VERSION=$version" --build-arg "SOURCE_DATE_EPOCH=$epoch" --build-arg "EXTRA_CA=$ca" \
-        --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)" \
+        --network "${BUILD_NETWORK:-default}" --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)" \
         --build-arg "CREATED=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)" .
 done
 for name in "$@"; do

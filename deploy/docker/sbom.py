@@ -130,7 +130,7 @@ def debian_package(fields, root, distribution, licences):
 
 def document(name, version, root, comment=None):
     licences = Licences()
-    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', read(root / "etc/os-release"), re.M))
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', read(root / "usr/lib/os-release"), re.M))
     distribution = f"{release.get('ID', 'debian')}-{release.get('VERSION_ID', '')}".rstrip("-")
     image = package(f"zaehlwerk/{name}", version, of="Image", primaryPackagePurpose="CONTAINER")
     ours = package(name, version, of="Zaehlwerk", primaryPackagePurpose="APPLICATION", licenseDeclared="GPL-3.0-or-later",
@@ -165,7 +165,7 @@ def of_image(image):
     try:
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
-            for path in ("var/lib/dpkg/status", "usr/share/doc", "etc/os-release", "usr/lib/os-release"):
+            for path in ("var/lib/dpkg/status", "usr/share/doc", "usr/lib/os-release"):
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 docker("cp", f"{container}:/{path}", str(root / path))
             return document(name, version, root, "image " + docker("inspect", "--format", "{{.Id}}", image))

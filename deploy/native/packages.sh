@@ -11,7 +11,7 @@ build="gcc make pkg-config libc6-dev libczmq-dev libzmq3-dev libpaho-mqtt-dev li
 # npm brings the dashboard's charts. Node.js may be there from elsewhere than Debian.
 [ "${1:-}" = image ] || command -v npm >/dev/null || build="$build nodejs npm"
 case "${1:-}" in
-image) packages="$build ca-certificates curl jq openssl" ;;
+image) packages="$build ca-certificates" ;;
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client mariadb-server sqlite3
                 runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps iproute2 prometheus spin chromium fonts-dejavu-core mandoc

@@ -25,7 +25,7 @@ class Recipe(Case):
 
     def test_a_target_for_each_program(self):
         stages = targets()
-        self.assertEqual(sorted(stages.keys() - {"build", "base", "streams"}), SERVICES)
+        self.assertEqual(sorted(stages.keys() - {"page", "build", "base", "streams"}), SERVICES)
         for name in SERVICES:
             with self.subTest(name):
                 source, text = stages[name]
@@ -47,7 +47,7 @@ class Recipe(Case):
 
     def test_nobody_is_root_and_the_base_is_slim(self):
         stages = targets()
-        self.assertEqual({stages["build"][0], stages["base"][0]}, {"debian:bookworm-slim"})
+        self.assertEqual({stages[name][0] for name in ("page", "build", "base")}, {"debian:bookworm-slim"})
         self.assertIn("USER 10001:10001\n", stages["base"][1])
         self.assertNotIn("USER", "".join(text for name, (_, text) in stages.items() if name != "base"))
 
@@ -114,7 +114,7 @@ class Contents(Case):
             "var/lib/dpkg/status": STATUS,
             "usr/share/doc/libone1/copyright": ONE,
             "usr/share/doc/three/copyright": "This is free software. See /usr/share/common-licenses/GPL-2.\n",
-            "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
+            "usr/lib/os-release": 'ID=debian\nVERSION_ID="12"\n',
         }.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
