@@ -1,22 +1,21 @@
 #!/bin/bash
-# engine.sh start|build|apart|base|stop FOLDER: a Docker engine of its own for a test, beside whatever
-# else runs on the machine: data, sockets and pid in FOLDER. Needs root.
+# engine.sh build|apart|base|stop FOLDER: a Docker engine of its own for a test, beside whatever
+# else runs on the machine: data, socket and pid in FOLDER. Needs root.
 #
 #   build  an engine that can build images (docker build --network host) and has no network of its own:
-#          no bridge and no firewall rule of the machine is touched
+#          no bridge and no firewall rule of the machine is touched. Prints its DOCKER_HOST. Debian's
+#          engine is installed when there is none
 #   apart  the same data, in name spaces of its own for network, mounts and processes: networks, published
 #          ports and rules are real, and nobody outside sees them; FOLDER/engine.pid is the process whose
 #          name spaces they are (nsenter -t PID -n)
-#   start  installs Debian's engine when there is none, starts dockerd and waits for it; prints
-#          DOCKER_HOST=unix://FOLDER/docker.sock
 #   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap and kept in build/
-#   stop   ends what start has started, and unmounts; FOLDER/data is removed
+#   stop   ends the engine; FOLDER/data is removed
 #
 # Status 69: there is no engine and none can be installed or started; the reason is on stderr.
 set -euo pipefail
 
 usage() {
-    echo "usage: engine.sh start|build|apart|base|stop FOLDER" >&2
+    echo "usage: engine.sh build|apart|base|stop FOLDER" >&2
     exit 64
 }
 [ $# = 2 ] || usage
@@ -49,41 +48,6 @@ install_engine() {
     esac
 }
 
-# A range for bridge and networks that no other engine or network of this machine has.
-free_range() {
-    local n
-    for n in $(shuf -i 16-250); do
-        ip -o -4 addr | grep -qF " 10.$n." || { echo "10.$n"; return; }
-    done
-    cannot "no free range of addresses"
-}
-
-start() {
-    local range bridge
-    [ "$(id -u)" = 0 ] || cannot "needs root"
-    install_engine
-    mkdir -p "$FOLDER"
-    # A bridge of its own: two engines that share docker0 hand out the same addresses.
-    range=$(free_range)
-    bridge=zw-${range#10.}
-    ip link add "$bridge" type bridge || cannot "no bridge can be made here"
-    echo "$bridge" >"$FOLDER/bridge"
-    ip addr add "$range.0.1/24" dev "$bridge"
-    ip link set "$bridge" up
-    echo '{}' >"$FOLDER/daemon.json" # not the machine's own settings
-    setsid dockerd --config-file "$FOLDER/daemon.json" --data-root "$FOLDER/data" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/docker.pid" \
-        --host "$DOCKER_HOST" --bridge "$bridge" --fixed-cidr "$range.0.0/24" \
-        --default-address-pool "base=$range.128.0/17,size=24" >"$FOLDER/dockerd.log" 2>&1 </dev/null &
-    for _ in $(seq 300); do
-        ! docker version >/dev/null 2>&1 || { echo "DOCKER_HOST=$DOCKER_HOST"; return; }
-        kill -0 $! 2>/dev/null || break
-        sleep 0.2
-    done
-    grep -E 'level=(error|fatal)|failed' "$FOLDER/dockerd.log" | tail -3 >&2 || true
-    stop
-    cannot "dockerd does not start: $FOLDER/dockerd.log"
-}
-
 # launch UNSHARE-OPTIONS -- DOCKERD-OPTIONS: dockerd in a mount name space of its own at least, where an
 # engine of the machine lends it no containerd and what it mounts ends with it.
 launch() {
@@ -91,12 +55,14 @@ launch() {
     while [ "$1" != -- ]; do name+=("$1") && shift; done
     shift
     mkdir -p "$FOLDER" /run/containerd
+    echo '{}' >"$FOLDER/daemon.json" # not the machine's own settings
     # What dockerd takes for its process id counts in its name space alone.
     # shellcheck disable=SC2016
     setsid unshare --mount --propagation private "${name[@]}" bash -c '
         mount -t tmpfs none /run/containerd
         ip link set lo up
-        exec "$@"' - dockerd --data-root "$FOLDER/data" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/inner.pid" \
+        exec "$@"' - dockerd --config-file "$FOLDER/daemon.json" --data-root "$FOLDER/data" \
+        --exec-root "$FOLDER/exec" --pidfile "$FOLDER/inner.pid" \
         --host "$DOCKER_HOST" --cgroup-parent "$(cgroup)" "$@" >"$FOLDER/dockerd.log" 2>&1 </dev/null &
     engine=$!
     echo $engine >"$FOLDER/engine.pid"
@@ -201,26 +167,11 @@ make_base() { # TAR
 }
 
 stop() {
-    local pid mounted
     end
-    pid=$(cat "$FOLDER/docker.pid" 2>/dev/null || true)
-    if [ -n "$pid" ] && grep -qaF "$FOLDER/data" "/proc/$pid/cmdline" 2>/dev/null; then
-        # shellcheck disable=SC2046
-        docker kill $(docker ps -q) >/dev/null 2>&1 || true
-        kill "$pid"
-        for _ in $(seq 150); do
-            kill -0 "$pid" 2>/dev/null || break
-            sleep 0.2
-        done
-    fi
-    awk -v f="$FOLDER/" 'index($2, f) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do
-        umount -l "$mounted" || true
-    done
-    [ ! -f "$FOLDER/bridge" ] || ip link del "$(cat "$FOLDER/bridge")" 2>/dev/null || true
-    rm -rf "$FOLDER/data" "$FOLDER/exec" "$FOLDER/base" "$FOLDER/bridge"
+    rm -rf "$FOLDER/data" "$FOLDER/exec" "$FOLDER/base"
 }
 
 case $1 in
-start | build | apart | base | stop) "$1" ;;
+build | apart | base | stop) "$1" ;;
 *) usage ;;
 esac

@@ -18,6 +18,7 @@ from frames import ROOT
 from harness import ENVIRONMENT, NO_ENGINE, Case, wait_until
 
 ENGINE = ROOT / "tests/compose/engine.sh"
+CHARTS = "build/npm/dashboard"
 METERS = 20
 OURS = ["mqtt-ingest", "decryptor", "db-writer", "debouncer", "publisher", "dashboard", "meter-sim"]
 # Who must reach whom; everything else must be out of reach.
@@ -115,9 +116,10 @@ class Stack(Case):
         cls.compose("--profile", "demo", "build", seconds=1800)
         cls.phase("images")
         if not made:
-            cls.compose("pull", "mosquitto", "timescaledb")
+            cls.compose("pull", "mosquitto", "timescaledb", "prometheus")
         cls.engine.script("apart")
-        cls.compose("--profile", "demo", "up", "-d")
+        cls.compose("--profile", "demo", "up", "-d", "--no-build")
+        cls.compose("up", "-d", "--no-build", "--no-deps", "prometheus")
         cls.phase("up")
 
     @classmethod
@@ -129,6 +131,8 @@ class Stack(Case):
             if (ROOT / name).exists():
                 (cls.project / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, cls.project / name)
+        if (ROOT / CHARTS).exists():  # else npm fetches them in a stage of the build, for minutes
+            shutil.copytree(ROOT / CHARTS, cls.project / CHARTS)
         (cls.project / "server.env").write_text(SETTINGS)
 
     # --- what the tests do ---
@@ -240,6 +244,16 @@ class Stack(Case):
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             self.assertEqual(dict(zip(OURS, pool.map(tried, OURS))), REACH)
         self.phase("networks")
+
+    def test_3_prometheus(self):
+        """Prometheus finds each service by its name, and reaches it."""
+
+        def reached():
+            told = self.exec("prometheus", "promtool", "query", "instant", "http://127.0.0.1:9090", "up", check=False).stdout
+            return sorted(re.findall(r'job="([a-z-]+)".* => 1 ', told)) == sorted([*OURS[:6], "prometheus"]) and "=> 0" not in told
+
+        wait_until(reached, "Prometheus reaches each service")
+        self.phase("Prometheus")
 
     def test_4_scale(self):
         self.up("--no-recreate", "--scale", "decryptor=3", "--scale", "db-writer=2")
