@@ -11,6 +11,8 @@
 #   base   debian:bookworm-slim in that engine: pulled, or else made by debootstrap and kept in build/
 #   stop   ends the engine; FOLDER/data is removed
 #
+# Where 8 GiB of memory are free, FOLDER/data is a link into it (/dev/shm): a build is a lot of small files.
+#
 # Status 69: there is no engine and none can be installed or started; the reason is on stderr.
 set -euo pipefail
 
@@ -55,6 +57,7 @@ launch() {
     while [ "$1" != -- ]; do name+=("$1") && shift; done
     shift
     mkdir -p "$FOLDER" /run/containerd
+    [ -e "$FOLDER/data" ] || ! in_memory || ln -s "$(mktemp -d /dev/shm/zw-engine.XXXXXX)" "$FOLDER/data"
     echo '{}' >"$FOLDER/daemon.json" # not the machine's own settings
     # What dockerd takes for its process id counts in its name space alone.
     # shellcheck disable=SC2016
@@ -74,6 +77,10 @@ launch() {
     grep -E 'level=(error|fatal)|failed' "$FOLDER/dockerd.log" | tail -3 >&2 || true
     stop
     cannot "dockerd does not start"
+}
+in_memory() {
+    [ "$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)" -ge 8 ] &&
+        [ "$(df --output=avail -BG /dev/shm | tail -n 1 | tr -dc 0-9)" -ge 6 ]
 }
 cgroup() {
     echo "zw-engine-$(echo "$FOLDER" | cksum | cut -d' ' -f1)"
@@ -154,7 +161,7 @@ base() {
     docker import -c 'CMD ["bash"]' $kept debian:bookworm-slim >/dev/null
 }
 make_base() { # TAR
-    local root=$FOLDER/base from
+    local root=$FOLDER/data/base from
     rm -rf "$root"
     from=$(sources | sed -n 's/^deb \([^ ]*\) bookworm main/\1/p')
     debootstrap --variant=minbase bookworm "$root" "$from" >"$FOLDER/debootstrap.log" 2>&1 ||
@@ -168,7 +175,7 @@ make_base() { # TAR
 
 stop() {
     end
-    rm -rf "$FOLDER/data" "$FOLDER/exec" "$FOLDER/base"
+    rm -rf "$(realpath "$FOLDER/data")" "$FOLDER/data" "$FOLDER/exec"
 }
 
 case $1 in

@@ -84,7 +84,7 @@ class Engine:
 
     def close(self):
         self.guard.stdin.close()
-        self.guard.wait(120)
+        self.guard.wait(300)  # many files
 
 
 class Stack(Case):
