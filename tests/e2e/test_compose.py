@@ -241,7 +241,7 @@ class Stack(Case):
                 for at in ([target] if target in REACH[source] else addresses[target]))  # fmt: skip
             return set(self.exec(source, "bash", "-c", f"{tries}\nwait").stdout.split())
 
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        with concurrent.futures.ThreadPoolExecutor(len(OURS)) as pool:
             self.assertEqual(dict(zip(OURS, pool.map(tried, OURS))), REACH)
         self.phase("networks")
 
