@@ -168,7 +168,8 @@ class Import:
         for i, (column, value) in wrong.items():
             rows[i][column] = value
         rows[5] = {"timestamp": rows[5]["timestamp"]}
-        rows[1500]["WIn"] = 0  # stored, but suspect
+        later = next(i for i in range(1500, 2000) if rows[i]["timestamp"] > rows[i - 1]["timestamp"])
+        rows[later]["WIn"] = 0  # stored, but suspect
         told = self.run_import("-", stdin=as_csv(rows).encode(), status=65)
         self.assertIn(f"3000 rows read, {3000 - len(wrong)} new, 0 already there, {len(wrong)} rejected, 1 suspect", told)
         with open(self.world.path / "import-rejected.csv", newline="", encoding="utf-8") as f:
