@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,8 @@ class Tap(unittest.TestResult):
     def done(self):
         for test, text in self.errors + self.failures:
             print(f"not ok - {test.id()}\n{text}", flush=True)
+            why = next((line for line in text.splitlines() if line[:1].isalpha() and not line.startswith("Traceback")), "")
+            print(f"failed: {test.id()}: {why[:300]}", flush=True)  # said again at the very end
 
 
 def run_class(name):
@@ -63,6 +66,12 @@ def classes():
                     yield f"{path.stem}.{name}"
 
 
+def processors():
+    """Seconds that all processes have worked that have ended and been waited for, and theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Job:
     def __init__(self, name, argv):
         self.name, self.argv = name, argv
@@ -77,10 +86,14 @@ class Job:
         return self
 
     def ended(self):
-        if self.popen.poll() is None and time.monotonic() - self.begun > self.seconds:
+        before = processors()
+        if self.popen.poll() is None:
+            if time.monotonic() - self.begun <= self.seconds:
+                return False
             self.popen.kill()
             self.popen.wait()
-        return self.popen.poll() is not None
+        self.worked = processors() - before
+        return True
 
     def judge(self):
         """Passed, failed, skipped, and the output when there is something to see in it."""
@@ -94,7 +107,7 @@ class Job:
         if failed == 0 and (status != 0 or not skips and (passed == 0 or passed < planned) or SANITIZER.search(text)):
             failed, text = 1, text + f"\nended with status {status}" + (", it took too long" if seconds > self.seconds else "")
         FIGURES.extend(re.findall(r"^(?:figures: |(?=compose: ))(.*)", text, re.M))
-        print(f"{'not ok' if failed else 'ok':6} {self.name}: {passed} passed, {failed} failed, {seconds:.1f} s", flush=True)
+        print(f"{'not ok' if failed else 'ok':6} {self.name}: {passed} passed, {failed} failed, {seconds:.1f} s ({self.worked:.1f} s of a processor)", flush=True)
         for reason in skips:
             print(f"SKIPPED {self.name}: {reason}", flush=True)
         return passed, failed, len(skips), f"\n=== {self.name}\n{text}" if failed else ""
@@ -148,6 +161,7 @@ def run_all(words, folder):
         time.sleep(0.05)
     print(told, *FIGURES, sep="\n")
     figures()
+    print(*re.findall(r"^failed: .*|^not ok (?!- test_).*|^=== .*", told, re.M), sep="\n", end="\n" if told else "")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
     return 1 if failed or not passed else 0
 

@@ -28,10 +28,10 @@ VIENNA = ZoneInfo("Europe/Vienna")
 
 
 def made(chance, n, start=T0, win=10069016, wout=219):
-    """Rows as the original stores them: some 5 s apart, now and then two in a second or none for an hour."""
+    """Rows as the original stores them: some 5 s apart, now and then two in a second, each hundredth after an hour without."""
     rows, t = [], start
-    for _ in range(n):
-        t += chance.choices([5, 0, 1, 400, 3600], [96, 1, 1, 1, 1])[0]
+    for i in range(n):
+        t += 3600 if i % 100 == 99 else chance.choices([5, 0, 1, 400], [97, 1, 1, 1])[0]
         win, wout = win + chance.randrange(3), wout + chance.randrange(2)
         rows.append({"timestamp": t, "WIn": win, "WOut": wout, "PIn": chance.randrange(5000), "POut": chance.randrange(50),
                      **{f"U{p}": chance.randrange(2290, 2390) / 10 for p in (1, 2, 3)},
@@ -186,7 +186,7 @@ class Import:
         self.assertEqual(self.db.quarter_hours(), quarters.hours(have))
 
     def test_killed_and_interrupted(self):
-        """Rows through a pipe, so that it is known to be at work when the signal comes."""
+        """Rows through a pipe, so that it is known to be at work when the signal comes. A batch is 8 hours, so 800 rows at most."""
         text = as_csv(self.rows).encode()
         for number, part, status in ((signal.SIGKILL, 3, -9), (signal.SIGINT, 2, 75), (signal.SIGTERM, 1, 75)):
             process = self.start_import("-")
