@@ -11,7 +11,7 @@
 #include "live.h"
 #include "log.h"
 
-enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };
+enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, TRIM_AGAIN_MS = 60000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };
 #define HOUR_MS    INT64_C(3600000)
 #define FULL_SPACE INT64_C(4194304) /* left on the file system: about one log of SQLite's */
 #define ROOM_SPACE INT64_C(5242880)
@@ -168,12 +168,14 @@ static void measure(struct ingest *i)
     }
 }
 
-/* What is kept takes half of the room at most. */
-static void trim(struct ingest *i)
+/* What is kept takes half of the room at most. A disk that fails is not asked all the time. */
+static void trim(struct ingest *i, int64_t now)
 {
     bool keep = i->journal_keep_hours > 0 && !i->crowded;
+    int64_t before_ms = keep ? clock_utc_ms() - i->journal_keep_hours * HOUR_MS : INT64_MAX;
 
-    journal_trim(i->journal, keep ? clock_utc_ms() - i->journal_keep_hours * HOUR_MS : INT64_MAX);
+    if (now >= i->trim_ms && journal_trim(i->journal, before_ms) != 0)
+        i->trim_ms = now + TRIM_AGAIN_MS;
 }
 
 static void on_step(void *arg)
@@ -182,7 +184,7 @@ static void on_step(void *arg)
     int64_t now = clock_monotonic_ms();
 
     intake_expire(i);
-    trim(i);
+    trim(i, now);
     if (now - i->measured_ms >= MEASURE_MS) {
         i->measured_ms = now;
         measure(i);

@@ -139,7 +139,7 @@ struct ingest {
     /* What was sent under this origin, and so may be acknowledged: entries of before it up to
      * sent_old, and its own, from first_new to sent_new. */
     uint64_t first_new, sent_old, sent_new;
-    int64_t measured_ms, rescan_ms;
+    int64_t measured_ms, trim_ms, rescan_ms;
     bool full;
     bool crowded; /* the journal has no room for what is settled */
 };

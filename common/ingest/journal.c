@@ -257,34 +257,36 @@ static int64_t number(sqlite3_stmt *q)
     return n;
 }
 
-/* Settled telegrams of the first entries that are kept and came before; returns the last. */
-static int64_t trim(struct journal *j, int64_t before_ms)
+/* Settled telegrams of the first entries that are kept and came before, of which there are some. */
+static int trim(struct journal *j, int64_t before_ms)
 {
     char why[JOURNAL_WHY_CHARS];
     int64_t last = number(WITH(j, AGED, j->kept_from, TRIM_ENTRIES, before_ms));
-    int rc = last == 0 ? 0 : journal_run(j, "BEGIN", why);
+    int rc = journal_run(j, "BEGIN", why);
 
-    if (last == 0)
-        return 0;
     if (rc == 0)
         rc = drop(j, j->kept_from, last, why);
-    return finish_drop(j, rc, why) == 0 ? last : 0;
+    rc = finish_drop(j, rc, why);
+    if (rc == 0)
+        j->kept_from = last + 1;
+    return rc;
 }
 
-void journal_trim(struct journal *j, int64_t before_ms)
+int journal_trim(struct journal *j, int64_t before_ms)
 {
-    int64_t oldest, last;
+    int64_t oldest;
+    int rc = 0;
 
     pthread_mutex_lock(&j->lock);
     if (j->kept_from == JOURNAL_KEEPS_NOTHING && before_ms < INT64_MAX)
         j->kept_from = (int64_t)j->next;
     oldest = number(WITH(j, KEPT, j->kept_from));
-    last = oldest != 0 && oldest < before_ms ? trim(j, before_ms) : 0;
-    if (last != 0)
-        j->kept_from = last + 1;
+    if (oldest != 0 && oldest < before_ms)
+        rc = trim(j, before_ms);
     else if (oldest == 0 && before_ms == INT64_MAX)
         j->kept_from = JOURNAL_KEEPS_NOTHING;
     pthread_mutex_unlock(&j->lock);
+    return rc;
 }
 
 int64_t journal_refill(struct journal *j, int64_t since_ms)

@@ -31,6 +31,16 @@ static struct journal *open_journal(void)
     return open_owing(both);
 }
 
+/* Change the closed journal's file by another hand. */
+static void change(const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(scratch_path("journal"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* Append an entry with n telegrams; spread: with their records. */
 static uint64_t append(
     struct journal *j, const char *topic, int64_t arrival_ms, size_t n, bool spread, uint64_t open)
@@ -436,6 +446,31 @@ static void nothing_is_kept_without_room(void **state)
     journal_close(j);
 }
 
+static void trimming_fails(void **state)
+{
+    struct journal *j = open_journal();
+    static struct capture said;
+    int rc;
+
+    (void)state;
+    append(j, "a", 1000, 1, false, 0);
+    ack(j, 1, 1, 0, BOTH);
+    journal_close(j);
+    change("CREATE TRIGGER failing BEFORE DELETE ON telegrams BEGIN SELECT raise(FAIL, 'no'); END");
+    j = open_journal();
+    capture_begin(&said);
+    rc = journal_trim(j, INT64_MAX);
+    assert_non_null(strstr(capture_end(&said), "event=journal"));
+    assert_int_equal(rc, -EIO);
+    assert_int_equal(kept_since(j), 1000);
+    journal_close(j);
+    change("DROP TRIGGER failing");
+    j = open_journal();
+    assert_int_equal(journal_trim(j, INT64_MAX), 0);
+    assert_int_equal(kept_since(j), 0);
+    journal_close(j);
+}
+
 static void a_refill_owes_again_once(void **state)
 {
     struct journal *j = open_journal();
@@ -480,13 +515,10 @@ static void format_1_is_brought_up(void **state)
         "INSERT INTO streams VALUES (0, 'history'), (1, 'debounced');"
         "INSERT INTO entries VALUES (7, 'a', 1000, 'a', 0, 1), (8, 'b', 2000, 'b', 1, 1);"
         "INSERT INTO telegrams VALUES (7, 0, 2, NULL); PRAGMA user_version = 1";
-    sqlite3 *db = NULL;
     struct journal *j;
 
     (void)state;
-    assert_int_equal(sqlite3_open(scratch_path("journal"), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
+    change(old);
     for (int i = 0; i < 2; i++) {
         j = open_journal();
         assert_int_equal(owed(j).count, 1);
@@ -546,6 +578,7 @@ int main(void)
         JOURNAL_TEST(a_replay_stands_alone),
         JOURNAL_TEST(settled_ones_are_kept),
         JOURNAL_TEST(owed_ones_are_not_trimmed),
+        JOURNAL_TEST(trimming_fails),
         JOURNAL_TEST(nothing_is_kept_without_room),
         JOURNAL_TEST(a_refill_owes_again_once),
         JOURNAL_TEST(format_1_is_brought_up),
