@@ -15,15 +15,21 @@ UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
 PAGE := $(wildcard services/dashboard/page/*) build/page/uPlot.iife.min.js build/page/uPlot.min.css
 SQL  := $(sort $(wildcard common/store/migrations/*/*.sql))
 
+# Asked once, when first used: make run calls make before the packages are there.
+PKGS_CFLAGS = $(eval PKGS_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKGS_CFLAGS)
+PKGS_LIBS   = $(eval PKGS_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKGS_LIBS)
+CMOCKA      = $(eval CMOCKA := $$(shell pkg-config --libs cmocka))$(CMOCKA)
+INCLUDES   := $(addprefix -I,$(sort $(dir $(SRC))))
+
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wstrict-prototypes \
             -Wmissing-prototypes $(if $(WERROR),-Werror)
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fPIE $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(SAN),-DZW_CHAOS_HOOK,-D_FORTIFY_SOURCE=2) \
-            -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(addprefix -I,$(sort $(dir $(SRC)))) \
-            $(shell pkg-config --cflags $(PKGS))
+            -DZW_VERSION='"$(VERSION)"' -MMD -MP -I$B/gen $(INCLUDES) \
+            $(PKGS_CFLAGS)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=address$(,)undefined)
-LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpaho-mqtt3as -lcsv -lpthread -lm
+LDLIBS   = $(PKGS_LIBS) -lpaho-mqtt3as -lcsv -lpthread -lm
 , := ,
 
 all: $(BINS)
@@ -87,7 +93,7 @@ lint:
 	shellcheck --shell=bash deploy/completion/zaehlwerk
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
-	    $(addprefix -I,$B/gen $(sort $(dir $(SRC)))) common services firmware/core tests
+	    -I$B/gen $(INCLUDES) common services firmware/core tests
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc $(SRC:%=tidy/%)
 tidy/%: $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
@@ -123,13 +129,13 @@ $B/bin/%: $B/services/%/main.o $B/core.a
 $B/test/%: $B/tests/unit/%.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA)
 # The receiver's own files, with the SDK's names as tests/firmware has them.
 $B/test/test_esp_%: $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o $B/firmware/esp8266/main/store.o \
                     $B/tests/firmware/nvs.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CMOCKA)
 $B/test/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/core.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -142,7 +148,7 @@ $B/test/pin_host: $B/tests/firmware/pin_host.o $B/firmware/esp8266/main/pin.o $B
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=mbedtls_ssl_conf_authmode -o $@ $^ -lmbedtls -lmbedx509 -lmbedcrypto
-$B/tests/firmware/%.o $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o: CPPFLAGS := -Itests/firmware/sdk -Ifirmware $(CPPFLAGS)
+$B/tests/firmware/%.o $B/tests/unit/test_esp_%.o $B/firmware/esp8266/main/%.o: SDK := -Itests/firmware/sdk -Ifirmware
 $B/tests/fuzz/%.o: CPPFLAGS += -DFUZZ_REPLAY
 $B/test/bench: $B/tests/bench/bench.o $B/core.a
 	@mkdir -p $(@D)
@@ -151,7 +157,7 @@ $B/test/bench: $B/tests/bench/bench.o $B/core.a
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$Q$(CC) $(SDK) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The SQL files become C string literals: {"sqlite", 1, "..."}, in the order of their numbers.
 $B/gen/migrations.inc: $(SQL) Makefile

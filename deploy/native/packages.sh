@@ -14,7 +14,7 @@ case "${1:-}" in
 image) packages="$build ca-certificates" ;;
 run) packages="$build mosquitto mosquitto-clients sqlite3 runit util-linux" ;;
 test) packages="$build libcmocka-dev mosquitto mosquitto-clients postgresql postgresql-client mariadb-server sqlite3
-                runit util-linux python3 python3-zmq python3-msgpack python3-yaml procps iproute2 prometheus spin chromium fonts-dejavu-core mandoc
+                runit util-linux python3 python3-zmq python3-msgpack python3-psycopg2 python3-yaml procps iproute2 prometheus spin chromium fonts-dejavu-core mandoc
                 systemd-container debootstrap debhelper dpkg-dev lintian
                 libmbedtls-dev openssl gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc" ;;
 deb) packages="$build debhelper dpkg-dev" ;;

@@ -56,7 +56,7 @@ service() {
     {
         printf '#!/bin/sh\nexec 2>&1 9>&-\n'
         printf 'cd %q\n' "$ROOT"
-        for pair in "${settings[@]}"; do printf 'export %s\n' "$(quote "$pair")"; done
+        for pair in "${settings[@]}"; do export_line "$pair"; done
         printf 'exec %s\n' "$*"
     } >"$SV/.$name/run"
     printf '#!/bin/sh\nexec 9>&-\nexec svlogd %q\n' "$LOG/$name" >"$SV/.$name/log/run"
@@ -65,8 +65,9 @@ service() {
     mv "$SV/.$name" "$SV/$name"
     started="$started $name"
 }
-quote() { # NAME=VALUE with the value quoted for sh
-    printf "%s='%s'" "${1%%=*}" "$(printf %s "${1#*=}" | sed "s/'/'\\\\''/g")"
+export_line() { # NAME=VALUE, for sh
+    local value=${1#*=} apostrophe="'\\''"
+    printf "export %s='%s'\n" "${1%%=*}" "${value//\'/"$apostrophe"}"
 }
 free_port() { # a TCP port nobody listens on
     local port
@@ -198,7 +199,7 @@ service dashboard "$BIN/dashboard"
 # For commands in another terminal: the settings of what runs here.
 (
     umask 077
-    for pair in "${base[@]}" "READINGS_CONNECT=$ipc/readings"; do printf 'export %s\n' "$(quote "$pair")"; done >"$VAR/env.new"
+    for pair in "${base[@]}" "READINGS_CONNECT=$ipc/readings"; do export_line "$pair"; done >"$VAR/env.new"
     mv "$VAR/env.new" "$VAR/env"
 )
 

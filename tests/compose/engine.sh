@@ -127,25 +127,9 @@ slim() {
     printf 'path-exclude %s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*' \
         '/usr/share/groff/*' '/usr/share/lintian/*' >"$root/etc/dpkg/dpkg.cfg.d/docker"
     printf 'path-include %s\n' '/usr/share/doc/*/copyright' >>"$root/etc/dpkg/dpkg.cfg.d/docker"
-    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"
     echo 'Acquire::Languages "none";' >"$root/etc/apt/apt.conf.d/docker-no-languages"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
-}
-
-# Debian's sources as this machine has them, so that a stand-in asks whom the machine asks.
-sources() {
-    local found='' mirror
-    # shellcheck disable=SC2016 # apt's words, not the shell's
-    found=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
-        sed -n 's/^\([^ ]* bookworm[a-z-]* main\) Debian$/deb \1/p' | sort -u)
-    case $found in
-    *" bookworm main"*) printf '%s\n' "$found" ;;
-    *) # those that debootstrap asks unless told otherwise
-        mirror=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v debootstrap)")
-        printf 'deb %s main\n' "$mirror bookworm" "$mirror bookworm-updates" "$mirror-security bookworm-security"
-        ;;
-    esac
 }
 
 base() {
@@ -161,12 +145,11 @@ base() {
     docker import -c 'CMD ["bash"]' $kept debian:bookworm-slim >/dev/null
 }
 make_base() { # TAR
-    local root=$FOLDER/data/base from
-    rm -rf "$root"
-    from=$(sources | sed -n 's/^deb \([^ ]*\) bookworm main/\1/p')
-    debootstrap --variant=minbase bookworm "$root" "$from" >"$FOLDER/debootstrap.log" 2>&1 ||
+    local root=$FOLDER/data/base
+    tests/debian.sh build/debian >"$FOLDER/debootstrap.log" 2>&1 ||
         cannot "debootstrap failed: $(tail -n 1 "$FOLDER/debootstrap.log")"
-    sources >"$root/etc/apt/sources.list"
+    rm -rf "$root"
+    cp -a build/debian "$root"
     slim "$root"
     tar -C "$root" --numeric-owner -cf "$1.new" .
     mv "$1.new" "$1"

@@ -160,7 +160,7 @@ class World:
     def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="zw-e2e."))
         self.path.chmod(0o755)
-        self.processes = []
+        self.processes, self.connections = [], []  # the latter end first: a server may wait for their end
         self.closing = contextlib.ExitStack()  # what else must end, last come first
 
     def start(self, name, argv, env=None, **how):
@@ -203,6 +203,8 @@ class World:
     def close(self):
         """End all; raise when a process ended wrongly or a sanitizer found something."""
         wrong = []
+        for connection in self.connections:
+            connection.close()
         running = [p for p in self.processes if p.alive()]
         for process in reversed(running):
             process.send_signal(signal.SIGCONT)

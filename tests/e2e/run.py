@@ -1,4 +1,4 @@
-"""Run all tests, some jobs at a time: the delivery model, the firmware, each integration test class, each unit test program.
+"""Run all tests, as many jobs at a time as the processors have room for: the delivery model, the firmware, each integration test class, each unit test program.
 
 run.py             everything; ends with "N passed, N failed", and ", N skipped" where no Docker engine can be had
 run.py WORD...     only the jobs whose name holds one of these words
@@ -24,7 +24,10 @@ HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
 SECONDS = 600 + int(os.environ.get("CHAOS_SECONDS") or 0)  # on a quiet machine no job takes a quarter of the first
 LONG = {"test_compose": 2400}  # seconds; builds all images
-JOBS = int(os.environ.get("E2E_JOBS") or (os.cpu_count() or 1) * 3 // 2)  # much of the time they wait; more than this is not faster
+# So many jobs at a time at least; another one as long as a quarter of the processors has nothing to do, since much of the time a
+# job waits.
+LEAST = int(os.environ.get("E2E_JOBS") or os.cpu_count() or 1)
+MOST = LEAST if os.environ.get("E2E_JOBS") else 4 * LEAST
 # The long ones first, so that the end is not one job alone.
 FIRST = ["test_compose", "test_import.OnPostgres", "test_import.OnSqlite", "test_chaos", "test_browser", "test_run", "test_rollout", "test_slots.Orphan", "test_check", "test_deb", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
          "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
@@ -70,6 +73,30 @@ def processors():
     """Seconds that all processes have worked that have ended and been waited for, and theirs."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+class Room:
+    """Whether the processors have room for one more, asked at any time, looked at every two seconds."""
+
+    def __init__(self):
+        self.since, self.before, self.free = time.monotonic(), self.ticks(), False
+
+    @staticmethod
+    def ticks():
+        """Of all processors since the machine's start: idle, and all (proc(5), /proc/stat)."""
+        with open("/proc/stat", encoding="ascii") as stat:
+            ticks = list(map(int, stat.readline().split()[1:9]))
+        return ticks[3], sum(ticks)
+
+    def is_free(self):
+        if time.monotonic() - self.since >= 2:
+            idle, everything = (now - before for now, before in zip(self.ticks(), self.before))
+            self.since, self.before, self.free = time.monotonic(), self.ticks(), idle * 4 > everything
+        return self.free
+
+    def take(self):
+        """It is used: look anew."""
+        self.since, self.before, self.free = time.monotonic(), self.ticks(), False
 
 
 class Job:
@@ -146,14 +173,15 @@ def jobs():
 
 def run_all(words, folder):
     os.chmod(folder, 0o755)
-    os.environ["TMPDIR"] = folder
+    os.environ["TMPDIR"] = os.environ["E2E_SHARED"] = folder
     if not os.environ.get("CHAOS_SEED"):  # one for all
         os.environ["CHAOS_SEED"] = str(random.SystemRandom().randrange(1 << 32))
     waiting = [j for j in jobs() if not words or any(w in j.name for w in words)]
-    running, passed, failed, skipped, told = [], 0, 0, 0, ""
+    running, passed, failed, skipped, told, room = [], 0, 0, 0, "", Room()
     while waiting or running:
-        while waiting and len(running) < JOBS:
+        while waiting and (len(running) < LEAST or len(running) < MOST and room.is_free()):
             running.append(waiting.pop(0).start())
+            room.take()
         for job in [j for j in running if j.ended()]:
             running.remove(job)
             p, f, s, text = job.judge()
