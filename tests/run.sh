@@ -18,7 +18,7 @@ case ${*:-test_deb} in *test_deb*)
 esac
 
 if ! make -s -j"${E2E_JOBS:-2}" SAN=1 WERROR=1 all tests ||
-    { [ -n "$deb" ] && ! make -s -j"${E2E_JOBS:-2}" all; }; then
+    { [ -n "$deb" ] && ! make -s -j"${E2E_JOBS:-2}" WERROR=1 all; }; then
     echo "the build failed; no test was run"
     echo "0 passed, 1 failed"
     exit 1

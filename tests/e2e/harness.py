@@ -26,16 +26,16 @@ PATIENCE = 120  # seconds until something that must happen has failed; never a m
 NO_ENGINE, NO_TIMESCALE, NO_ROOT = "no Docker engine: ", "no TimescaleDB ", "not allowed here: "
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|LeakSanitizer has encountered")
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1:allocator_may_return_null=1",
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:detect_stack_use_after_return=1:allocator_may_return_null=1:quarantine_size_mb=32",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
 }
 # Nothing of the caller's own settings may reach the programs under test.
 ENVIRONMENT = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def wait_until(condition, what, seconds=PATIENCE):
+def wait_until(condition, what, seconds=PATIENCE, pause=0.02):
     """Poll until condition() is true and return what it gave; else fail, saying what was awaited."""
-    until, pause = time.monotonic() + seconds, 0.02
+    until = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
@@ -43,7 +43,7 @@ def wait_until(condition, what, seconds=PATIENCE):
         if time.monotonic() > until:
             raise AssertionError(f"after {seconds} s still not: {what}")
         time.sleep(pause)
-        pause = min(0.25, pause * 1.2)  # asking costs others their processors
+        pause = max(pause, min(0.25, pause * 1.2))  # asking costs others their processors
 
 
 def outlast(work, seconds=5):

@@ -6,6 +6,7 @@ debootstrap, and broker and database are Debian's (tests/compose/standins.yml).
 """
 
 import concurrent.futures
+import functools
 import json
 import pathlib
 import re
@@ -15,7 +16,8 @@ import time
 import unittest
 
 from frames import ROOT
-from harness import ENVIRONMENT, NO_ENGINE, Case, wait_until
+import harness
+from harness import ENVIRONMENT, NO_ENGINE, Case
 
 ENGINE = ROOT / "tests/compose/engine.sh"
 CHARTS = "build/npm/dashboard"
@@ -38,6 +40,7 @@ SMARTMETER_KEY=36C66639E48A8CA4D6BC8B282A793BBB
 SMARTMETER_RAWDATA_MQTT_TOPIC=sensors/smartmeter/raw/+
 SMARTMETER_VALUES_MQTT_TOPIC=sensors/smartmeter/values/{meter}
 """
+wait_until = functools.partial(harness.wait_until, pause=1)  # what is asked takes the engine a process or two
 KEY = "36C66639E48A8CA4D6BC8B282A793BBB"
 
 
