@@ -17,8 +17,8 @@ declare -A base here needs owner # versions; what a package depends on; whose a 
 while read -r package version; do base[$package]=$version; done < <(dpkg-query --admindir="$BASE" -W -f '${Package} ${Version}\n')
 while IFS=$'\t' read -r package version depends; do
     here[$package]=$version
-    needs[$package]=$(tr ',|' '\n' <<<"$depends" | sed 's/(.*//; s/:any//; s/ //g; /^$/d')
-done < <(dpkg-query -W -f '${Package}\t${Version}\t${Pre-Depends},${Depends}\n')
+    needs[$package]=$depends
+done < <(dpkg-query -W -f '${Package}\t${Version}\t${Pre-Depends},${Depends}\n' | sed 's/([^)]*)//g; s/:any//g; s/[,| ]\{1,\}/ /g')
 while IFS=: read -r list path; do
     list=${list##*/}
     list=${list%.list}
@@ -42,7 +42,7 @@ has_streams() {
 
 # closure: with all that they depend on, as far as the base has none in the same version.
 closure() {
-    local todo package
+    local todo package depends
     declare -A seen=()
     mapfile -t todo
     while [ ${#todo[@]} -gt 0 ]; do
@@ -51,7 +51,8 @@ closure() {
         [ -z "${seen[$package]:-}" ] || continue
         [ "${here[$package]:-}" != "${base[$package]:-}" ] || continue # or nowhere: a virtual one
         seen[$package]=1
-        mapfile -t -O ${#todo[@]} todo <<<"${needs[$package]}"
+        read -ra depends <<<"${needs[$package]:-}"
+        todo+=("${depends[@]}")
     done
     printf '%s\n' "${!seen[@]}" | sed '/^$/d' | LC_ALL=C sort
 }
@@ -59,18 +60,21 @@ closure() {
 # copy TREE: the files of the packages on stdin, and dpkg's notes about them. The base's /lib and
 # /bin are links into /usr: copied as folders they would take their place.
 copy() {
-    local package note list=
+    local package note notes=() lists=() made=()
     mkdir -p "$1$INFO"
     while read -r package; do
         for note in "$INFO/$package".[a-z]* "$INFO/$package":*; do
             [ -f "$note" ] || continue
-            cp -p "$note" "$1$INFO/"
-            case $note in *.list) list+=$(<"$note")$'\n' ;; esac
+            notes+=("$note")
+            case $note in *.list) lists+=("$note") ;; esac
         done
         # Made by its installation: the one file, and links by hash, that libraries look into.
-        [ "$package" != ca-certificates ] || list+=$(find /etc/ssl/certs /etc/ca-certificates.conf)$'\n'
+        [ "$package" != ca-certificates ] || made=(/etc/ssl/certs /etc/ca-certificates.conf)
     done
-    sed -E 's#^/(bin|sbin|lib|lib64)/#/usr/\1/#; s#^/##' <<<"$list" | LC_ALL=C sort -u | while read -r path; do
+    [ ${#notes[@]} -gt 0 ] || return 0
+    cp -p "${notes[@]}" "$1$INFO/"
+    { cat "${lists[@]}" && { [ ${#made[@]} = 0 ] || find "${made[@]}"; }; } |
+        sed -E 's#^/(bin|sbin|lib|lib64)/#/usr/\1/#; s#^/##' | LC_ALL=C sort -u | while read -r path; do
         case $path in '' | . | bin | sbin | lib | lib64) continue ;; esac
         [ ! -e "/$path" ] && [ ! -L "/$path" ] || printf '%s\n' "$path"
     done | tar -C / --no-recursion -cT - | tar -C "$1" -x

@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
 SECONDS = 600 + int(os.environ.get("CHAOS_SECONDS") or 0)  # on a quiet machine no job takes a quarter of the first
 LONG = {"test_compose": 2400}  # seconds; builds all images
-# So many jobs at a time at least; another one as long as a quarter of the processors has nothing to do, since much of the time a
+# So many jobs at a time at least; another one as long as a sixth of the processors has nothing to do, since much of the time a
 # job waits.
 LEAST = int(os.environ.get("E2E_JOBS") or os.cpu_count() or 1)
 MOST = LEAST if os.environ.get("E2E_JOBS") else 4 * LEAST
@@ -76,7 +76,7 @@ def processors():
 
 
 class Room:
-    """Whether the processors have room for one more, asked at any time, looked at every two seconds."""
+    """Whether the processors have room for one more, asked at any time, looked at each second."""
 
     def __init__(self):
         self.since, self.before, self.free = time.monotonic(), self.ticks(), False
@@ -89,9 +89,9 @@ class Room:
         return ticks[3], sum(ticks)
 
     def is_free(self):
-        if time.monotonic() - self.since >= 2:
+        if time.monotonic() - self.since >= 1:
             idle, everything = (now - before for now, before in zip(self.ticks(), self.before))
-            self.since, self.before, self.free = time.monotonic(), self.ticks(), idle * 4 > everything
+            self.since, self.before, self.free = time.monotonic(), self.ticks(), idle * 6 > everything
         return self.free
 
     def take(self):

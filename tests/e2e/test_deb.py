@@ -26,7 +26,7 @@ class Deb(Case):
 
     @classmethod
     def prepare(cls):
-        made = subprocess.run(["make", "-s", "deb"], cwd=ROOT, capture_output=True, text=True, check=False)
+        made = subprocess.run(["make", "-s", "WERROR=1", "deb"], cwd=ROOT, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
         cls.deb = ROOT / made.stdout.split()[-1]
         cls.folder = cls.world.path / "packages"
