@@ -262,8 +262,11 @@ static int trim(struct journal *j, int64_t before_ms)
 {
     char why[JOURNAL_WHY_CHARS];
     int64_t last = number(WITH(j, AGED, j->kept_from, TRIM_ENTRIES, before_ms));
-    int rc = journal_run(j, "BEGIN", why);
+    int rc;
 
+    if (last == 0) /* they cannot be read now */
+        return -EIO;
+    rc = journal_run(j, "BEGIN", why);
     if (rc == 0)
         rc = drop(j, j->kept_from, last, why);
     rc = finish_drop(j, rc, why);

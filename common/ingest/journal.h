@@ -103,7 +103,7 @@ int64_t journal_ack(struct journal *j, const struct journal_ack *acks, size_t n)
 /**
  * Settled telegrams that arrived before leave, oldest first, 2000 entries in a call at most; later
  * ones stay. INT64_MAX: once nothing is kept any more, journal_ack drops what it settles. Returns 0,
- * or -EIO and logged.
+ * or -EIO: later.
  */
 int journal_trim(struct journal *j, int64_t before_ms);
 

@@ -117,12 +117,13 @@ class Postgres:
         shared = pathlib.Path(os.environ.get("E2E_SHARED") or self.world.path)
         with open(shared / "pgdata.lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            made = shared / "pgdata.made"
+            made, new = shared / "pgdata.made", shared / "pgdata.new"
             if not made.exists():
-                made.mkdir()
+                new.mkdir(exist_ok=True)
                 if self.run_as:
-                    os.chown(made, *self._ids())
-                self._own(self.bin / "initdb", "-N", "-D", made, "-A", "trust", "-U", "zw", "-E", "UTF8", "--no-locale")
+                    os.chown(new, *self._ids())
+                self._own(self.bin / "initdb", "-N", "-D", new, "-A", "trust", "-U", "zw", "-E", "UTF8", "--no-locale")
+                new.rename(made)
         self._own("cp", "-a", f"{made}/.", self.data)
 
     def start(self):
