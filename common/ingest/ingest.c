@@ -11,7 +11,14 @@
 #include "live.h"
 #include "log.h"
 
-enum { STEP_MS = 250, RESEND_MS = 20, MEASURE_MS = 1000, TRIM_AGAIN_MS = 60000, FULL_PERCENT = 90, ROOM_PERCENT = 70 };
+enum {
+    STEP_MS = 250,
+    RESEND_MS = 20,
+    MEASURE_MS = 1000,
+    TRIM_AGAIN_MS = 60000,
+    FULL_PERCENT = 90,
+    ROOM_PERCENT = 70
+};
 #define HOUR_MS    INT64_C(3600000)
 #define FULL_SPACE INT64_C(4194304) /* left on the file system: about one log of SQLite's */
 #define ROOM_SPACE INT64_C(5242880)
@@ -147,7 +154,16 @@ static void measure(struct ingest *i)
     struct journal_level level;
     bool full;
 
-    journal_measure(i->journal, &level);
+    if (journal_measure(i->journal, &level) != 0) {
+        if (!i->unreadable)
+            svc_state(&i->svc, "journal file", false, "it cannot be read");
+        i->unreadable = true;
+        return;
+    }
+    if (i->unreadable)
+        svc_state(&i->svc, "journal file", true, "");
+    i->unreadable = false;
+    i->oldest_ms = level.oldest_ms;
     svc_gauge(&i->svc, INGEST_OWED, NULL, level.telegrams);
     svc_gauge(&i->svc, INGEST_BYTES, NULL, level.bytes);
     svc_gauge(&i->svc, INGEST_OLDEST, NULL,
@@ -168,14 +184,26 @@ static void measure(struct ingest *i)
     }
 }
 
-/* What is kept takes half of the room at most. A disk that fails is not asked all the time. */
+/*
+ * What is kept takes half of the room at most. While the database is away, the hours do not run. A
+ * disk that fails is not asked all the time; at once only when it was full and the reserve is free.
+ */
 static void trim(struct ingest *i, int64_t now)
 {
     bool keep = i->journal_keep_hours > 0 && !i->crowded;
-    int64_t before_ms = keep ? clock_utc_ms() - i->journal_keep_hours * HOUR_MS : INT64_MAX;
+    int64_t from_ms = clock_utc_ms();
 
-    if (now >= i->trim_ms && journal_trim(i->journal, before_ms) != 0)
-        i->trim_ms = now + TRIM_AGAIN_MS;
+    if (now < i->trim_ms)
+        return;
+    if (i->oldest_ms != 0 && i->oldest_ms < from_ms)
+        from_ms = i->oldest_ms;
+    if (journal_trim(i->journal, keep ? from_ms - i->journal_keep_hours * HOUR_MS : INT64_MAX) ==
+        0) {
+        i->trim_pause_ms = 0;
+    } else {
+        i->trim_ms = now + i->trim_pause_ms;
+        i->trim_pause_ms = TRIM_AGAIN_MS;
+    }
 }
 
 static void on_step(void *arg)
@@ -185,7 +213,7 @@ static void on_step(void *arg)
 
     intake_expire(i);
     trim(i, now);
-    if (now - i->measured_ms >= MEASURE_MS) {
+    if (i->crowded || now - i->measured_ms >= MEASURE_MS) {
         i->measured_ms = now;
         measure(i);
     }
@@ -222,18 +250,24 @@ int ingest_check(const struct ingest *i)
                             "a time in UTC, as 2026-11-24T03:00:00Z");
 }
 
-/* A database was restored: what it may lack is owed again. */
-static int refill(struct ingest *i)
+/* A database was restored: what it may lack is owed again. What comes now is not to wait for that.
+ */
+static void refill(struct ingest *i)
 {
     int64_t since, n;
 
     if (!instant_parse(i->refill_since, &since))
-        return 0;
+        return;
     n = journal_refill(i->journal, since * 1000);
-    if (n < 0)
-        return -EIO;
-    log_info("refill", LOG_S("since", i->refill_since), LOG_I("telegrams", n));
-    return 0;
+    if (n == -EALREADY)
+        log_warn(
+            "refill", LOG_S("since", i->refill_since),
+            LOG_S("reason", "was done before: for another restore give a time a second earlier"));
+    else if (n < 0)
+        log_error("refill", LOG_S("since", i->refill_since),
+                  LOG_S("reason", "could not be written; the next start tries again"));
+    else
+        log_info("refill", LOG_S("since", i->refill_since), LOG_I("telegrams", n));
 }
 
 static int open_streams(struct ingest *i)
@@ -289,10 +323,10 @@ int ingest_open(struct ingest *i, const char *journal, const struct ingest_sourc
     rc = open_streams(i);
     if (rc == 0)
         rc = open_journal(i, journal);
-    if (rc == 0)
-        rc = refill(i);
-    if (rc == 0)
+    if (rc == 0) {
+        refill(i);
         rc = intake_open(i);
+    }
     if (rc == 0)
         rc = resend_open(i);
     if (rc == 0)

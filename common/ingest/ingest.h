@@ -63,7 +63,7 @@ enum ingest_metric {
     CONF_NUMBER_OPTION("REASSEMBLY_MS", s, m.reassembly_ms, "3000", 100, 60000, "how long the rest of a telegram may take"), \
     CONF_NUMBER_OPTION("JOURNAL_SYNC_MS", s, m.journal_sync_ms, "50", 0, 60000, "what a power cut may cost; 0: nothing, each message is synced"), \
     CONF_NUMBER_OPTION("JOURNAL_MAX_BYTES", s, m.journal_max_bytes, "1073741824", 1048576, 1099511627776, "at 90 % of it nothing more is taken"), \
-    CONF_NUMBER_OPTION("JOURNAL_KEEP_HOURS", s, m.journal_keep_hours, "26", 0, 8760, "how long the journal keeps what is stored, in half of its room at most, for a restored database"), \
+    CONF_NUMBER_OPTION("JOURNAL_KEEP_HOURS", s, m.journal_keep_hours, "48", 0, 8760, "how long the journal keeps what is stored, in half of its room at most, for a restored database"), \
     CONF_TEXT_OPTION("JOURNAL_REFILL_SINCE", s, m.refill_since, "", "store again what has arrived since, as 2026-11-24T03:00:00Z; once"), \
     CONF_NUMBER_OPTION("INGEST_WINDOW", s, m.window_max, "8192", 64, 1000000, "telegrams on their way, remembered in memory"), \
     CONF_CONNECT_OPTION("ACKS_CONNECT", s, m.acks_connect, "tcp://db-writer:5580,tcp://debouncer:5571", "db-writers and debouncers"), \
@@ -139,9 +139,11 @@ struct ingest {
     /* What was sent under this origin, and so may be acknowledged: entries of before it up to
      * sent_old, and its own, from first_new to sent_new. */
     uint64_t first_new, sent_old, sent_new;
-    int64_t measured_ms, trim_ms, rescan_ms;
+    int64_t measured_ms, trim_ms, trim_pause_ms, rescan_ms;
+    int64_t oldest_ms; /* arrival of what is owed the longest; 0: nothing is */
     bool full;
-    bool crowded; /* the journal has no room for what is settled */
+    bool unreadable; /* the journal, as far as measured */
+    bool crowded;    /* the journal has no room for what is settled */
 };
 
 /** The settings that conf cannot judge: 0, or -EINVAL and logged. */

@@ -248,10 +248,11 @@ int64_t journal_ack(struct journal *j, const struct journal_ack *acks, size_t n)
 
 /* Keeping what is settled. */
 
-/* The first number of a statement's only row; 0 when there is none. */
+/* The first number of a statement's only row; 0 when there is none, -EIO when it cannot be read. */
 static int64_t number(sqlite3_stmt *q)
 {
-    int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    int code = sqlite3_step(q);
+    int64_t n = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : code == SQLITE_DONE ? 0 : -EIO;
 
     sqlite3_reset(q);
     return n;
@@ -264,7 +265,7 @@ static int trim(struct journal *j, int64_t before_ms)
     int64_t last = number(WITH(j, AGED, j->kept_from, TRIM_ENTRIES, before_ms));
     int rc;
 
-    if (last == 0) /* they cannot be read now */
+    if (last < 0)
         return -EIO;
     rc = journal_run(j, "BEGIN", why);
     if (rc == 0)
@@ -284,7 +285,9 @@ int journal_trim(struct journal *j, int64_t before_ms)
     if (j->kept_from == JOURNAL_KEEPS_NOTHING && before_ms < INT64_MAX)
         j->kept_from = (int64_t)j->next;
     oldest = number(WITH(j, KEPT, j->kept_from));
-    if (oldest != 0 && oldest < before_ms)
+    if (oldest < 0)
+        rc = -EIO;
+    else if (oldest != 0 && oldest < before_ms)
         rc = trim(j, before_ms);
     else if (oldest == 0 && before_ms == INT64_MAX)
         j->kept_from = JOURNAL_KEEPS_NOTHING;
@@ -295,23 +298,27 @@ int journal_trim(struct journal *j, int64_t before_ms)
 int64_t journal_refill(struct journal *j, int64_t since_ms)
 {
     char why[JOURNAL_WHY_CHARS];
-    int64_t n = 0;
+    int64_t n = 0, owed;
+    bool before;
     int rc;
 
     pthread_mutex_lock(&j->lock);
     rc = journal_run(j, "BEGIN", why);
     if (rc == 0)
         rc = step(j, WITH(j, REFILLED, since_ms), why);
-    if (rc == 0 && sqlite3_changes(j->db) > 0) {
+    before = rc == 0 && sqlite3_changes(j->db) == 0;
+    if (rc == 0 && !before) {
         rc = step(j, WITH(j, REFILL, since_ms, journal_streams(j)), why);
         n = rc == 0 ? sqlite3_changes(j->db) : 0;
     }
     rc = finish(j, rc, why);
-    j->telegrams = number(j->statements[OWED]);
+    owed = number(j->statements[OWED]);
+    if (owed >= 0)
+        j->telegrams = owed;
     pthread_mutex_unlock(&j->lock);
     if (rc != 0)
         log_error("journal", LOG_S("reason", why));
-    return rc == 0 ? n : rc;
+    return rc != 0 ? rc : before ? -EALREADY : n;
 }
 
 /* Reading. */
@@ -413,13 +420,14 @@ int journal_open_entries(struct journal *j, journal_visit_entry *visit, void *ar
     return whole ? 0 : -EIO;
 }
 
-void journal_measure(struct journal *j, struct journal_level *level)
+int journal_measure(struct journal *j, struct journal_level *level)
 {
-    char why[JOURNAL_WHY_CHARS];
+    char why[JOURNAL_WHY_CHARS] = "";
     struct statvfs disk;
     struct stat file;
     sqlite3_stmt *q;
     int64_t spare = 0;
+    int rc = 0;
 
     *level = (struct journal_level){.space = INT64_MAX};
     pthread_mutex_lock(&j->lock);
@@ -433,7 +441,11 @@ void journal_measure(struct journal *j, struct journal_level *level)
         sqlite3_reset(q);
         if (spare > SPARE_PAGES) /* give the file system back what a long outage took */
             (void)journal_run(j, "PRAGMA incremental_vacuum(1024)", why);
+    } else {
+        rc = journal_fail(j, why);
     }
+    if (level->kept_ms < 0)
+        rc = -EIO;
     if (statvfs(sqlite3_db_filename(j->db, "main"), &disk) == 0) {
         level->space = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
         if (level->space > 4 * JOURNAL_RESERVE && fstat(j->reserve, &file) == 0 &&
@@ -443,4 +455,5 @@ void journal_measure(struct journal *j, struct journal_level *level)
     }
     sqlite3_reset(q);
     pthread_mutex_unlock(&j->lock);
+    return rc;
 }

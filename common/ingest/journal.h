@@ -102,14 +102,15 @@ int64_t journal_ack(struct journal *j, const struct journal_ack *acks, size_t n)
 
 /**
  * Settled telegrams that arrived before leave, oldest first, 2000 entries in a call at most; later
- * ones stay. INT64_MAX: once nothing is kept any more, journal_ack drops what it settles. Returns 0,
- * or -EIO: later.
+ * ones stay. INT64_MAX: once nothing is kept any more, journal_ack drops what it settles. Returns
+ * 0, or -EIO: later.
  */
 int journal_trim(struct journal *j, int64_t before_ms);
 
 /**
  * Owe every stream again what has arrived since and is still here; once for each since_ms, also
- * over restarts. Returns how many telegrams are owed by it, or -EIO.
+ * over restarts. Returns how many telegrams are owed by it, -EALREADY when it was done before, or
+ * -EIO.
  */
 int64_t journal_refill(struct journal *j, int64_t since_ms);
 
@@ -147,7 +148,8 @@ struct journal_level {
     int64_t telegrams, bytes, oldest_ms, kept_ms, space;
 };
 
-void journal_measure(struct journal *j, struct journal_level *level);
+/** 0; a negative errno when the file cannot be read: then what it holds is not known. */
+int journal_measure(struct journal *j, struct journal_level *level);
 
 /**
  * How many entries with something owed or open the journal in a file holds that nobody has open

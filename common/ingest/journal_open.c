@@ -42,8 +42,10 @@ static const char *const texts[STATEMENTS] = {
     [DROP_ENTRIES] = "DELETE FROM entries WHERE seq BETWEEN ?1 AND ?2 AND open = 0 AND NOT EXISTS "
                      "(SELECT 1 FROM telegrams t WHERE t.seq = entries.seq)",
     [KEPT] = "SELECT arrival FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT 1",
-    [AGED] = "SELECT max(seq) FROM (SELECT seq, arrival FROM entries WHERE seq >= ?1 ORDER BY seq "
-             "LIMIT ?2) WHERE arrival < ?3",
+    [AGED] =
+        "WITH next AS (SELECT seq, arrival FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2) "
+        "SELECT coalesce((SELECT min(seq) - 1 FROM next WHERE arrival >= ?3), (SELECT max(seq) "
+        "FROM next))",
     [REFILLED] = "INSERT OR IGNORE INTO refills VALUES (?1)",
     [REFILL] = "UPDATE telegrams SET owed = ?2 WHERE owed != ?2 AND (SELECT arrival FROM entries e "
                "WHERE e.seq = telegrams.seq) >= ?1",
@@ -57,11 +59,13 @@ static const char *const texts[STATEMENTS] = {
         "?1 AND t.idx = ?2 AND t.owed != 0",
     [OPEN] =
         "SELECT seq, topic, arrival, payload, (SELECT coalesce(max(idx) + 1, 0) FROM "
-        "telegrams t WHERE t.seq = entries.seq), clock FROM entries WHERE open = 1 ORDER BY seq",
+        "telegrams t WHERE t.seq = entries.seq), clock FROM entries INDEXED BY entries_open WHERE "
+        "open = 1 ORDER BY seq",
     [TOPIC] = "SELECT topic FROM entries WHERE seq = ?1",
     [LEVEL] = "SELECT (SELECT page_count FROM pragma_page_count()), (SELECT freelist_count FROM "
-              "pragma_freelist_count()), (SELECT coalesce(min(arrival), 0) FROM entries WHERE open "
-              "= 1 OR seq = (SELECT min(seq) FROM telegrams WHERE owed != 0))",
+              "pragma_freelist_count()), (SELECT coalesce(min(arrival), 0) FROM (SELECT arrival "
+              "FROM entries WHERE open = 1 UNION ALL SELECT arrival FROM entries WHERE seq = "
+              "(SELECT min(seq) FROM telegrams WHERE owed != 0)))",
 };
 
 int journal_fail(struct journal *j, char why[JOURNAL_WHY_CHARS])
@@ -195,7 +199,7 @@ static int take_streams(struct journal *j, const char *const *streams, char why[
     snprintf(
         sql, sizeof sql,
         "BEGIN; DELETE FROM streams WHERE NOT (%u >> bit & 1); UPDATE telegrams SET owed = owed & "
-        "%u WHERE owed & ~%u",
+        "%u WHERE owed != 0 AND owed & ~%u",
         known, known, known);
     if (rc == 0)
         rc = journal_run(j, sql, why);
@@ -381,8 +385,8 @@ void journal_close(struct journal *j)
 int64_t journal_peek(const char *path)
 {
     static const char sql[] =
-        "SELECT count(*) FROM (SELECT 1 FROM entries WHERE open = 1 OR EXISTS (SELECT 1 FROM "
-        "telegrams t WHERE t.seq = entries.seq AND t.owed != 0) LIMIT 100000)";
+        "SELECT count(*) FROM (SELECT seq FROM entries WHERE open = 1 UNION SELECT seq FROM "
+        "telegrams WHERE owed != 0 LIMIT 100000)";
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     int64_t n = -EIO;

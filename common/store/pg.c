@@ -51,10 +51,11 @@ const enum pg_type pg_reading_types[COLUMNS] = {
 #define COLUMN_NAMES                                                                               \
     "time, received_at, win, wout, meter, counter, pin, pout, u1, u2, u3, i1, i2, i3, pf, suspect"
 
-/* %1$s: the table's name. */
+/* %1$s: the table's name. In one order, lest two writers wait for each other's rows. */
 static const char insert_readings[] = "INSERT INTO %1$s_compact (" COLUMN_NAMES ") "
                                       "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-                                      "$10, $11, $12, $13, $14, $15, $16) "
+                                      "$10, $11, $12, $13, $14, $15, $16) AS "
+                                      "u (" COLUMN_NAMES ") ORDER BY time, meter, counter "
                                       "ON CONFLICT (time, meter, counter) DO NOTHING";
 
 /* The prefilter keeps a replay from touching rows that stay as they are. */
@@ -95,7 +96,8 @@ static const char lock_clockless[] =
 static const char find_time[] =
     "WITH found AS (SELECT time FROM %1$s_clockless WHERE meter = $1 AND counter = $2 AND digest = "
     "$3 AND seen BETWEEN $5 AND $6 ORDER BY time LIMIT 1), fresh AS (INSERT INTO %1$s_clockless "
-    "(meter, counter, digest, time, seen) SELECT $1, $2, $3, t, $7 FROM generate_series($4, $4 + "
+    "(meter, counter, digest, time, seen) SELECT $1, $2, $3, t, $7 FROM "
+    "generate_series($4::bigint, $4::bigint + "
     "86400) t WHERE NOT EXISTS (SELECT 1 FROM found) AND NOT EXISTS (SELECT 1 FROM %1$s_clockless "
     "c "
     "WHERE c.meter = $1 AND c.counter = $2 AND c.time = t) ORDER BY t LIMIT 1 RETURNING time) "

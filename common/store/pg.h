@@ -99,7 +99,7 @@ int pg_drop_rows(struct store *base,
  */
 int pg_use_timescale(struct pg_store *s, char why[STORE_WHY_CHARS]);
 
-/** store_drop_rows of hypertables: all chunks at once that are old enough. */
+/** store_drop_rows of hypertables: chunks that are old enough, the oldest first. */
 int pg_drop_chunks(struct pg_store *s,
                    const struct rows_old *old,
                    size_t *dropped,

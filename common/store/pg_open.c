@@ -6,6 +6,7 @@
 
 #include "mysql.h"
 #include "pg.h"
+#include "utf8.h"
 
 /* application_name: writers of an older version are found by it when tables change (004). */
 #define WRITER "zaehlwerk db-writer"
@@ -19,9 +20,13 @@ void pg_disconnect(struct pg_store *s)
     s->meters = NULL;
 }
 
+/* Its first line; whole characters, for the log, JSON and a reject's row. */
 static void explain(const char *message, char why[STORE_WHY_CHARS])
 {
-    snprintf(why, STORE_WHY_CHARS, "%.*s", (int)strcspn(message, "\n"), message);
+    char line[STORE_WHY_CHARS + 4];
+
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(message, "\n"), message);
+    utf8_copy(why, STORE_WHY_CHARS, line);
 }
 
 /* Classes 22 (data exception) and 23 (constraint) are the row's fault; all else is the world's. */
@@ -66,6 +71,9 @@ static int open_connection(struct pg_store *s, const char *as, char why[STORE_WH
     const char *names[] = {"application_name",
                            "connect_timeout",
                            "tcp_user_timeout",
+                           "keepalives_idle",
+                           "keepalives_interval",
+                           "keepalives_count",
                            "client_encoding",
                            "dbname",
                            "host",
@@ -76,6 +84,9 @@ static int open_connection(struct pg_store *s, const char *as, char why[STORE_WH
     const char *values[] = {as,
                             "5",
                             "15000",
+                            "5", /* a host that vanishes while it has a statement of ours */
+                            "3",
+                            "3",
                             "UTF8",
                             url ? c->url : c->name,
                             url ? NULL : c->host,

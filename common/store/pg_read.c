@@ -110,8 +110,9 @@ static void print_drop(const struct rows_old *old, const char *table, char sql[R
     snprintf(name, sizeof name, "%s%s_compact", table, debounced ? "debounced" : "");
     snprintf(sql, ROWS_SQL_CHARS,
              "WITH old AS (SELECT %s AS key, meter, counter FROM %s WHERE %s < "
-             "least(to_timestamp(%" PRId64 "), (SELECT max(%s) FROM %s)) - interval '%" PRId64
-             " seconds' ORDER BY %s LIMIT %zu FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM %s h "
+             "least(to_timestamp(%" PRId64 "), (SELECT max(%s) FROM %s)) - %" PRId64
+             " * interval '1 second' ORDER BY %s LIMIT %zu FOR UPDATE SKIP LOCKED), gone AS "
+             "(DELETE FROM %s h "
              "USING old WHERE h.%s = old.key AND h.meter = old.meter AND h.counter = old.counter "
              "RETURNING h.meter, h.counter, h.time)",
              key, name, key, old->now_s, key, name, old->keep_s, key, old->max, name, key);

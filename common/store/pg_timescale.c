@@ -86,32 +86,35 @@ static struct part part_of(const struct pg_store *s, const struct rows_old *old)
     snprintf(p.name, sizeof p.name, "%s%s_compact", s->base.conf->table,
              debounced ? "debounced" : "");
     snprintf(p.cutoff, sizeof p.cutoff,
-             "least(to_timestamp(%" PRId64 "), (SELECT max(%s) FROM %s)) - interval '%" PRId64
-             " seconds'",
+             "least(to_timestamp(%" PRId64 "), (SELECT max(%s) FROM %s)) - %" PRId64
+             " * interval '1 second'",
              old->now_s, p.key, p.name, old->keep_s);
     return p;
 }
 
 /*
- * How many rows will go; none while another writer is at it. The bound is a number from then on:
- * the statement that drops chunks may not look into the table.
+ * The oldest chunk, when it is old enough and no other writer is at it: one at a time, so that a
+ * year that is to go holds up nobody. *there: there is one; its end is the bound, as a number: the
+ * statement that drops chunks may not look into the table.
  */
-static int count_old(struct pg_store *s, struct part *p, size_t *rows, char *why)
+static int find_oldest(struct pg_store *s, struct part *p, bool *there, size_t *rows, char *why)
 {
     char sql[ROWS_SQL_CHARS];
     PGresult *result;
 
-    snprintf(sql, sizeof sql,
-             "SELECT CASE WHEN pg_try_advisory_xact_lock(hashtext(current_schema() || ' chunks')) "
-             "THEN (SELECT count(*) FROM %s WHERE %s < (SELECT max(range_end) FROM "
-             "timescaledb_information.chunks WHERE hypertable_schema = current_schema() AND "
-             "hypertable_name = '%s' AND range_end <= b.bound)) ELSE 0 END, floor(extract(epoch "
-             "FROM b.bound))::bigint FROM (SELECT %s AS bound) b",
-             p->name, p->key, p->name, p->cutoff);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT CASE WHEN pg_try_advisory_xact_lock(hashtext(current_schema() || ' chunks')) "
+        "THEN floor(extract(epoch FROM c.ends))::bigint END, (SELECT count(*) FROM %s WHERE %s "
+        "< c.ends) FROM (SELECT min(range_end) AS ends FROM timescaledb_information.chunks "
+        "WHERE hypertable_schema = current_schema() AND hypertable_name = '%s' AND range_end "
+        "<= %s) c",
+        p->name, p->key, p->name, p->cutoff);
     result = PQexec(s->connection, sql);
-    if (PQntuples(result) == 1) {
-        *rows = strtoul(PQgetvalue(result, 0, 0), NULL, 10);
-        snprintf(p->cutoff, sizeof p->cutoff, "to_timestamp(%.20s)", PQgetvalue(result, 0, 1));
+    *there = PQntuples(result) == 1 && !PQgetisnull(result, 0, 0);
+    if (*there) {
+        *rows = strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+        snprintf(p->cutoff, sizeof p->cutoff, "to_timestamp(%.20s)", PQgetvalue(result, 0, 0));
     }
     return pg_take(s, result, &(size_t){0}, why);
 }
@@ -129,10 +132,11 @@ static int drop(struct pg_store *s, const struct part *p, char why[STORE_WHY_CHA
 }
 
 /* Readers hold a chunk while they look at it: they are not waited for, lest all wait behind us. */
-int pg_drop_chunks(struct pg_store *s,
-                   const struct rows_old *old,
-                   size_t *dropped,
-                   char why[STORE_WHY_CHARS])
+static int drop_oldest(struct pg_store *s,
+                       const struct rows_old *old,
+                       bool *there,
+                       size_t *dropped,
+                       char why[STORE_WHY_CHARS])
 {
     struct part p = part_of(s, old);
     char ignored[STORE_WHY_CHARS];
@@ -140,8 +144,8 @@ int pg_drop_chunks(struct pg_store *s,
     int rc = pg_run(&s->base, "BEGIN; SET LOCAL lock_timeout = '2s'", why);
 
     if (rc == 0)
-        rc = count_old(s, &p, &rows, why);
-    if (rc == 0 && rows > 0)
+        rc = find_oldest(s, &p, there, &rows, why);
+    if (rc == 0 && *there)
         rc = drop(s, &p, why);
     if (rc == 0)
         rc = pg_run(&s->base, "COMMIT", why);
@@ -150,6 +154,20 @@ int pg_drop_chunks(struct pg_store *s,
     else
         (void)pg_run(&s->base, "ROLLBACK", ignored);
     return rc == 0 ? 0 : -EAGAIN;
+}
+
+int pg_drop_chunks(struct pg_store *s,
+                   const struct rows_old *old,
+                   size_t *dropped,
+                   char why[STORE_WHY_CHARS])
+{
+    const size_t before = *dropped;
+    bool there = true;
+    int rc = 0;
+
+    while (rc == 0 && there && *dropped - before < old->max)
+        rc = drop_oldest(s, old, &there, dropped, why);
+    return rc;
 }
 
 /* Jobs */

@@ -102,7 +102,8 @@ int rows_select(const struct rows_query *q,
                 const char *table,
                 char sql[ROWS_SQL_CHARS])
 {
-    char digits[METER_ID_CHARS + 1], more[320] = "", columns[1024], from[128], range[768];
+    char digits[METER_ID_CHARS + 1], more[320] = "", columns[1024], from[128], range[768],
+                                     order[160];
     const bool debounced = q->table == ROWS_DEBOUNCED, quarters = q->table == ROWS_QUARTERS;
     const char *key = debounced ? "h.window_start" : "h.time";
 
@@ -122,8 +123,9 @@ int rows_select(const struct rows_query *q,
         return 0;
     }
     print_columns(d, key, columns);
-    print_range(q, d, key, more,
-                q->newest ? " DESC, m.meter DESC, h.counter DESC" : ", m.meter, h.counter", range);
+    snprintf(order, sizeof order, q->newest ? " DESC, m.meter DESC, %s DESC" : ", m.meter, %s",
+             d->counter);
+    print_range(q, d, key, more, order, range);
     snprintf(from, sizeof from, "%s%s_compact h JOIN meters m ON m.id = h.meter", table,
              debounced ? "debounced" : "");
     print_select(q, columns, from, range, sql);

@@ -58,6 +58,13 @@ unfit() {
         eval "path=\${${name}_FILE:-}"
         [ -z "$path" ] || wrong "${name}_FILE" "a file of the host, which no container sees" "$name with the value itself"
     done
+    for name in MQTT_CA_FILE MQTT_CERT_FILE MQTT_CERT_KEY_FILE PGSSLROOTCERT PGSSLCERT PGSSLKEY; do
+        eval "path=\${$name:-}"
+        case $path in '' | /etc/zaehlwerk/tls/*) ;; *)
+            wrong "$name" "a file of the host, which no container sees" "/etc/zaehlwerk/tls/NAME, for a file in the folder tls beside docker-compose.yml"
+            ;;
+        esac
+    done
     [ -z "${SMARTMETER_KEYS_FILE:-}" ] || wrong SMARTMETER_KEYS_FILE "a file of the host, which no container sees" \
         "unset; hand the file over: docker compose run --rm -T init keys <keys.csv"
 }
@@ -71,14 +78,20 @@ broker() {
     if [ -n "${OWN_BROKER:-}" ]; then
         [ "$host" != mosquitto ] || wrong MQTT_HOST "${MQTT_HOST:-missing}" \
             "the name of your broker; host.docker.internal for one on this machine"
-        for s in mqtt-ingest publisher meter-sim; do
+        for s in mqtt-ingest publisher meter-sim admin; do
             reach "$s" "$host" "${MQTT_PORT:-1883}" "${MQTT_USER:-}" "${MQTT_PASSWORD:-}"
         done
         return
     fi
+    case ${MQTT_TLS:-} in '' | 0) ;; *)
+        wrong MQTT_TLS "$MQTT_TLS, which the broker that comes along does not speak to the services" \
+            "unset, or a broker of your own with -f deploy/docker/own-broker.yml"
+        ;;
+    esac
     [ "$host" = mosquitto ] || wrong MQTT_HOST "$host, a broker outside" \
         "unset, for the broker that comes along; or use -f deploy/docker/own-broker.yml"
     reach mqtt-ingest mosquitto 1883 ingest "$(secret broker-ingest password)"
+    reach admin mosquitto 1883 ingest "$(secret broker-ingest password)"
     reach publisher mosquitto 1883 publisher "$(secret broker-publisher password)"
     reach meter-sim mosquitto 1883 receiver "$(secret broker-receiver password)"
     for user in ingest publisher receiver home; do
@@ -118,14 +131,16 @@ database() {
         localhost | 127.0.0.1 | ::1) wrong DB_HOST "$DB_HOST, which is the container itself" \
             "host.docker.internal for a database on this machine" ;;
         esac
-        for s in db-writer dashboard; do
+        for s in db-writer dashboard admin; do
             connect "$s" "${DB_URL:-}" "${DB_HOST:-}" "${DB_PORT:-}" "${DB_NAME:-}" "${DB_USER:-}" "${DB_PASSWORD:-}"
         done
+        put grafana $GRAFANA dashboard_db_password "${DB_PASSWORD:-}"
         return
     fi
     [ -z "${DB_URL:-}${DB_HOST:-}" ] || wrong "$([ -n "${DB_HOST:-}" ] && echo DB_HOST || echo DB_URL)" "a database outside" \
         "unset, for the TimescaleDB that comes along; or use -f deploy/docker/own-database.yml"
     connect db-writer '' timescaledb 5432 smartmeter zaehlwerk_writer "$(secret db-writer password)"
+    connect admin '' timescaledb 5432 smartmeter zaehlwerk_writer "$(secret db-writer password)"
     connect dashboard '' timescaledb 5432 smartmeter zaehlwerk_dashboard "$(secret db-dashboard password)"
     put timescaledb $POSTGRES superuser "$(secret db-superuser password)"
     put roles $POSTGRES writer "$(secret db-writer password)"
@@ -179,9 +194,10 @@ everything() {
     database
     meters
     page
-    for s in mqtt-ingest serial-ingest decryptor db-writer debouncer publisher dashboard; do
+    for s in mqtt-ingest serial-ingest decryptor db-writer debouncer publisher dashboard admin; do
         put "$s" $OURS stream_key "$(secret streams zaehlwerk keygen)"
     done
+    put admin $OURS import_db_password "${IMPORT_DB_PASSWORD:-}"
     put grafana $GRAFANA grafana_admin_password "$(secret grafana-admin password)"
     echo "level=info svc=init event=done secrets=\"$(cd "$ROOT/made" && echo ./* | sed 's|\./||g')\"" >&2
 }

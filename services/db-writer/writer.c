@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "utf8.h"
 
 enum { STEP_MS = 250, BACKOFF_FIRST_MS = 500, BACKOFF_MAX_MS = 10000 };
 enum { ROOM = WRITER_BATCH + LINK_BATCH };
@@ -180,7 +181,7 @@ static int refuse(struct writer *w, const struct record *r, char why[STORE_WHY_C
               LOG_S("meter", r->reading.meter), LOG_S("topic", r->topic));
     reject.type = RECORD_REJECT;
     reject.verdict = VERDICT_REFUSED;
-    snprintf(reject.detail, sizeof reject.detail, "%.*s", DETAIL_CHARS, why);
+    utf8_copy(reject.detail, sizeof reject.detail, why);
     reject.octets = (struct view){octets.data, octets.len};
     if (rc == 0)
         rc = store_write(w->store, rows, 1, &counts, why);

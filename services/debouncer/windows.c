@@ -88,7 +88,8 @@ static bool is_later(const struct window *known, bool suspect, int64_t time, int
 
 bool windows_take(struct windows *w, const struct record *r)
 {
-    struct window *last = names_add(w->meters, r->reading.meter);
+    /* without a clock its time is the database's to find, perhaps in the window before */
+    struct window *last = r->reading.has_time ? names_add(w->meters, r->reading.meter) : NULL;
     int64_t time = record_time(r), start = windows_start(w, time);
     bool suspect = r->reading.suspect[0] != '\0';
 

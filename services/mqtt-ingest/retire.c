@@ -14,9 +14,10 @@ static int64_t entries_left(struct mqtt_ingest *i, int64_t *telegrams)
 {
     struct journal_level level;
 
-    journal_measure(i->ingest.journal, &level);
+    int rc = journal_measure(i->ingest.journal, &level);
+
     *telegrams = level.telegrams;
-    return level.oldest_ms; /* 0: none */
+    return rc == 0 ? level.oldest_ms : rc; /* 0: none; negative: nobody knows */
 }
 
 static int unsubscribe_list(struct mqtt_ingest *i, char **list)

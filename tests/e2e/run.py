@@ -24,10 +24,10 @@ HERE = pathlib.Path(__file__).parent
 UNIT = ROOT / "build/san/test"
 SECONDS = 600 + int(os.environ.get("CHAOS_SECONDS") or 0)  # on a quiet machine no job takes a quarter of the first
 LONG = {"test_compose": 2400}  # seconds; builds all images
-# So many jobs at a time at least; another one as long as a sixth of the processors has nothing to do, since much of the time a
+# So many jobs at a time at least; another one as long as a fifth of the processors has nothing to do, since much of the time a
 # job waits.
 LEAST = int(os.environ.get("E2E_JOBS") or os.cpu_count() or 1)
-MOST = LEAST if os.environ.get("E2E_JOBS") else 4 * LEAST
+MOST = LEAST if os.environ.get("E2E_JOBS") else 3 * LEAST
 # The long ones first, so that the end is not one job alone.
 FIRST = ["test_compose", "test_import.OnPostgres", "test_import.OnSqlite", "test_chaos", "test_browser", "test_run", "test_rollout", "test_slots.Orphan", "test_check", "test_deb", "test_journal.DiskFull", "test_outages.DatabaseAway", "test_outages.Hung",
          "test_fleet.Replicas", "test_life", "test_settings", "test_bad_input.OnPostgres"]
@@ -76,7 +76,7 @@ def processors():
 
 
 class Room:
-    """Whether the processors have room for one more, asked at any time, looked at each second."""
+    """Whether the processors have room for one more, asked at any time, looked at every three seconds."""
 
     def __init__(self):
         self.since, self.before, self.free = time.monotonic(), self.ticks(), False
@@ -89,9 +89,9 @@ class Room:
         return ticks[3], sum(ticks)
 
     def is_free(self):
-        if time.monotonic() - self.since >= 1:
+        if time.monotonic() - self.since >= 3:
             idle, everything = (now - before for now, before in zip(self.ticks(), self.before))
-            self.since, self.before, self.free = time.monotonic(), self.ticks(), idle * 6 > everything
+            self.since, self.before, self.free = time.monotonic(), self.ticks(), idle * 5 > everything
         return self.free
 
     def take(self):

@@ -330,3 +330,11 @@ class Stack(Case):
         self.assertIn("variable=MQTT_HOST", result.stdout + result.stderr)
         self.assertEqual(result.returncode, 78)
         self.phase("init once more")
+
+    def test_9_the_command(self):
+        """`zaehlwerk` in a container of its own reaches database and broker."""
+        table = self.compose("run", "--rm", "-T", "admin", "export").stdout.splitlines()
+        self.assertEqual(len(table), 1 + self.published)
+        checked = self.compose("run", "--rm", "-T", "admin", "check", check=False)
+        self.assertRegex(checked.stdout + checked.stderr, r"(?m)^broker .*ok")
+        self.phase("export and check in a container")

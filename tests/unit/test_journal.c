@@ -446,6 +446,24 @@ static void nothing_is_kept_without_room(void **state)
     journal_close(j);
 }
 
+/* A replayed reject has its old arrival: what is young before it stays. */
+static void an_old_one_among_young_ones(void **state)
+{
+    struct journal *j = open_journal();
+
+    (void)state;
+    append(j, "a", 1000, 1, false, 0);
+    append(j, "a", 5000, 1, false, 0);
+    append(j, "replayed", 10, 1, true, 0);
+    append(j, "a", 6000, 1, false, 0);
+    ack(j, 1, 4, 0, BOTH);
+    assert_int_equal(journal_trim(j, 3000), 0);
+    assert_int_equal(kept_since(j), 5000);
+    assert_int_equal(journal_trim(j, 5500), 0);
+    assert_int_equal(kept_since(j), 6000);
+    journal_close(j);
+}
+
 static void trimming_fails(void **state)
 {
     struct journal *j = open_journal();
@@ -495,7 +513,7 @@ static void a_refill_owes_again_once(void **state)
     check_empty(j);
     journal_close(j);
     j = open_journal();
-    assert_int_equal(journal_refill(j, 2000), 0); /* the setting stands there still */
+    assert_int_equal(journal_refill(j, 2000), -EALREADY); /* the setting stands there still */
     check_empty(j);
     assert_int_equal(journal_refill(j, 0), 4);
     journal_close(j);
@@ -578,6 +596,7 @@ int main(void)
         JOURNAL_TEST(a_replay_stands_alone),
         JOURNAL_TEST(settled_ones_are_kept),
         JOURNAL_TEST(owed_ones_are_not_trimmed),
+        JOURNAL_TEST(an_old_one_among_young_ones),
         JOURNAL_TEST(trimming_fails),
         JOURNAL_TEST(nothing_is_kept_without_room),
         JOURNAL_TEST(a_refill_owes_again_once),

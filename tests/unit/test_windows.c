@@ -113,6 +113,23 @@ static void what_must_go_to_the_database(void **state)
     windows_free(w);
 }
 
+/* Its time is the arrival's until the database has found the one of the same reading before. */
+static void without_a_clock_all_goes(void **state)
+{
+    struct record r = {.reading = {.counter = -1}, .arrival_ms = 1000000};
+    struct windows *w = windows_new(300);
+
+    (void)state;
+    snprintf(r.reading.meter, sizeof r.reading.meter, A);
+    for (int i = 0; i < 3; i++) {
+        r.seq = ++seq;
+        assert_true(windows_take(w, &r));
+        commit(w, seq, seq);
+        r.arrival_ms += 5000;
+    }
+    windows_free(w);
+}
+
 /* Whatever the order, of all that goes the earliest of each window is among it. */
 static void the_earliest_always_goes(void **state)
 {
@@ -188,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_are_aligned_to_utc),
         cmocka_unit_test(what_must_go_to_the_database),
+        cmocka_unit_test(without_a_clock_all_goes),
         cmocka_unit_test(the_earliest_always_goes),
         cmocka_unit_test(only_what_is_committed_is_a_ground),
         cmocka_unit_test(the_remembered_one_goes_again_though_suspect),
