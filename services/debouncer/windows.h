@@ -25,7 +25,8 @@ int64_t windows_start(const struct windows *w, int64_t time);
 /**
  * Order within a window: unsuspected first, then time, then counter.
  *
- * True when this reading must go to the database. False when it needs no effect, since an earlier
+ * True when this reading must go to the database, as one without a clock always must: its time is
+ * found there, perhaps in the window before. False when it needs no effect, since an earlier
  * one of its window is there: in the table, not only on its way, for what is on its way may yet be
  * refused, or lost with its journal.
  */
