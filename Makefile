@@ -14,9 +14,10 @@ BINS := $(patsubst services/%/main.c,$B/bin/%,$(wildcard services/*/main.c))
 MAN  := $(patsubst $B/bin/%,$B/man/zaehlwerk-%.8,$(filter-out %/zaehlwerk,$(BINS)))
 UNIT := $(patsubst tests/unit/%.c,$B/test/%,$(wildcard tests/unit/test_*.c))
 PAGE := $(wildcard services/dashboard/page/*) build/page/uPlot.iife.min.js build/page/uPlot.min.css
+INCS := $(addprefix $B/gen/,migrations.inc timescale.inc assets.inc)
 SQL  := $(sort $(wildcard common/store/migrations/*/*.sql))
 
-INCLUDES   := $(addprefix -I,$(sort $(dir $(SRC))))
+INCLUDES := $(addprefix -I,$(sort $(dir $(SRC))))
 
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings -Wstrict-prototypes \
             -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -87,14 +88,15 @@ bench:
 
 lint:
 	@deploy/native/packages.sh lint
+	@$(MAKE) --no-print-directory -s $(INCS)
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	shellcheck $$(git ls-files '*.sh') .ci/run deploy/native/zaehlwerk-admin deploy/debian/prerm deploy/debian/postrm
 	shellcheck --shell=bash deploy/completion/zaehlwerk
 	cppcheck --quiet --enable=warning,performance,portability --error-exitcode=1 --inline-suppr \
 	    --suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__GNUC__=12 \
 	    -I$B/gen $(INCLUDES) common services firmware/core tests
-	@$(MAKE) --no-print-directory -j$$(nproc) $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc $(SRC:%=tidy/%)
-tidy/%: $B/gen/migrations.inc $B/gen/timescale.inc $B/gen/assets.inc
+	@$(MAKE) --no-print-directory -j$$(nproc) $(SRC:%=tidy/%)
+tidy/%: $(INCS)
 	@clang-tidy --quiet --warnings-as-errors='*' $* -- $(filter-out -MMD -MP,$(CPPFLAGS)) -std=gnu11
 
 install: all $(MAN)
