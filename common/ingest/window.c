@@ -13,9 +13,8 @@ enum {
 struct flight {
     struct window_telegram t;
     int64_t sent_ms;
-    uint64_t order;  /* of sending, over all telegrams */
-    uint32_t probes; /* times it was sent again since its streams fell silent */
-    uint32_t next;   /* in its hash chain or the free list, +1 */
+    uint64_t order; /* of sending, over all telegrams */
+    uint32_t next;  /* in its hash chain or the free list, +1 */
     bool used;
     bool waiting; /* taken for lost, not sent again yet */
 };
@@ -219,10 +218,11 @@ void window_ack(struct window *w,
     }
 }
 
-/* Doubled for each probe while nothing gets through, an eighth more or less by chance of number. */
+/* Doubled for each attempt while nothing gets through, an eighth more or less by chance of number.
+ */
 static int64_t patience(const struct stream *s, const struct flight *f)
 {
-    int64_t t = base_timeout(s) << (f->probes < 9 ? f->probes : 9);
+    int64_t t = base_timeout(s) << (f->t.attempt < 9 ? f->t.attempt : 9);
 
     if (t > TIMEOUT_MAX_MS)
         t = TIMEOUT_MAX_MS;
@@ -266,7 +266,6 @@ static enum fate judge(const struct window *w, const struct flight *f, int64_t n
 
 static void send_again(struct window *w, struct flight *f, int64_t now_ms)
 {
-    f->probes = f->waiting ? 0 : f->probes + 1;
     w->waiting -= f->waiting;
     f->waiting = false;
     f->sent_ms = now_ms;

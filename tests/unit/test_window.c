@@ -129,30 +129,6 @@ static void a_silent_stream_gets_probes_only(void **state)
     window_free(w);
 }
 
-/* The last one of many that a hung consumer has held time and again. */
-static void losses_do_not_lengthen_the_silence(void **state)
-{
-    struct window *w = window_new(MAX);
-    struct window_telegram out[MAX];
-    int64_t now = 0;
-
-    (void)state;
-    sent(w, 1, now);
-    for (uint64_t other = 2; other <= 6; other++) {
-        sent(w, other, now);
-        acked(w, other, other, now + 5);
-        now += 1100;
-        assert_int_equal(due(w, now, out), 1);
-        assert_int_equal(out[0].attempt, other - 1);
-    }
-    for (int probe = 0; probe < 4; probe++) {
-        assert_int_equal(due(w, now + (900 << probe), out), 0);
-        now += 1100 << probe;
-        assert_int_equal(due(w, now, out), 1);
-    }
-    window_free(w);
-}
-
 static void failures_count_only_while_others_get_through(void **state)
 {
     struct window *w = window_new(MAX);
@@ -218,7 +194,6 @@ int main(void)
         cmocka_unit_test(lost_is_what_later_ones_overtook),
         cmocka_unit_test(a_queue_that_moves_is_waited_for),
         cmocka_unit_test(a_silent_stream_gets_probes_only),
-        cmocka_unit_test(losses_do_not_lengthen_the_silence),
         cmocka_unit_test(failures_count_only_while_others_get_through),
         cmocka_unit_test(what_nobody_takes_is_due_again),
         cmocka_unit_test(the_window_is_bounded),
