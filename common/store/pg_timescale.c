@@ -134,18 +134,18 @@ static int drop(struct pg_store *s, const struct part *p, char why[STORE_WHY_CHA
 /* Readers hold a chunk while they look at it: they are not waited for, lest all wait behind us. */
 static int drop_oldest(struct pg_store *s,
                        const struct rows_old *old,
-                       bool *there,
                        size_t *dropped,
                        char why[STORE_WHY_CHARS])
 {
     struct part p = part_of(s, old);
     char ignored[STORE_WHY_CHARS];
     size_t rows = 0;
+    bool there = false;
     int rc = pg_run(&s->base, "BEGIN; SET LOCAL lock_timeout = '2s'", why);
 
     if (rc == 0)
-        rc = find_oldest(s, &p, there, &rows, why);
-    if (rc == 0 && *there)
+        rc = find_oldest(s, &p, &there, &rows, why);
+    if (rc == 0 && there)
         rc = drop(s, &p, why);
     if (rc == 0)
         rc = pg_run(&s->base, "COMMIT", why);
@@ -162,11 +162,13 @@ int pg_drop_chunks(struct pg_store *s,
                    char why[STORE_WHY_CHARS])
 {
     const size_t before = *dropped;
-    bool there = true;
-    int rc = 0;
+    size_t last;
+    int rc;
 
-    while (rc == 0 && there && *dropped - before < old->max)
-        rc = drop_oldest(s, old, &there, dropped, why);
+    do { /* one that brought no rows ends the call: it may be there still */
+        last = *dropped;
+        rc = drop_oldest(s, old, dropped, why);
+    } while (rc == 0 && *dropped > last && *dropped - before < old->max);
     return rc;
 }
 
